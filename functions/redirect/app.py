@@ -1,0 +1,55 @@
+"""GET and HEAD /{short_code}: send the visitor on, and count the click of a GET."""
+
+import os
+import time
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from squrl import api, store, telemetry
+from squrl.errors import ValidationError
+from squrl.follow import follow
+from squrl.links import Link
+from squrl.settings import Settings
+
+MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
+
+SETTINGS = Settings.from_environment(os.environ)
+DYNAMODB = store.connect()
+
+
+@telemetry.observed
+def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
+    """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
+
+    def redirect(request: api.Request) -> api.Answer:
+        links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, context.get_remaining_time_in_millis())
+        now = int(time.time())
+        link = follow(_short_code(request), links, now, click=request.method != "HEAD")
+        return _answer(link, now)
+
+    return api.serve(event, redirect)
+
+
+def _short_code(request: api.Request) -> str:
+    if request.is_http:
+        return request.path_parameter("short_code")
+    short_code = request.fields().get("short_code")
+    if not isinstance(short_code, str):
+        raise ValidationError([{"field": "short_code", "message": "short_code is required, and must be a string"}])
+    return short_code
+
+
+def _answer(link: Link, now: int) -> api.Answer:
+    destination, redirect_type, _ = link.kind
+    if redirect_type == "301":
+        max_age = MAX_AGE if link.expires_at is None else min(MAX_AGE, link.expires_at - now)
+        caching = f"public, max-age={max_age}"
+    else:
+        caching = "no-store"  # so that every click is counted
+    return api.Answer(
+        int(redirect_type),
+        {"original_url": destination, "redirect_type": redirect_type},
+        {"Location": api.location(destination), "X-Short-Code": link.short_code, "Cache-Control": caching},
+        has_body=False,
+    )

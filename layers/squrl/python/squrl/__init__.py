@@ -1,0 +1,1 @@
+"""squrl: what the functions of the URL shortener share."""

@@ -1,0 +1,148 @@
+"""Destinations: which URLs may be shortened, and why not.
+
+A browser is what will follow them, so a browser's reading is what counts: the WHATWG URL Standard
+(https://url.spec.whatwg.org/), as ada implements it. Its verdict and its host are taken; everything behind the host
+stays as the caller wrote it.
+"""
+
+import re
+from collections.abc import Collection
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+import ada_url
+
+from squrl.errors import InvalidUrl
+
+MAX_BYTES = 2048  # DynamoDB's limit for an index's partition key
+
+_FORM = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<authority>[^/?#]*))?(?P<behind>.*)")
+_FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")  # white space, control characters, backslash
+
+# What is no public destination, from IANA's registries of special-purpose addresses and of address space
+# (https://www.iana.org/assignments/iana-ipv4-special-registry/ and .../iana-ipv6-special-registry/).
+_PRIVATE_IPV4 = tuple(
+    map(
+        IPv4Network,
+        (
+            "0.0.0.0/8",  # this network
+            "10.0.0.0/8",  # private
+            "100.64.0.0/10",  # carrier-grade NAT
+            "127.0.0.0/8",  # loopback
+            "169.254.0.0/16",  # link-local
+            "172.16.0.0/12",  # private
+            "192.0.0.0/24",  # IETF protocols
+            "192.0.2.0/24",  # documentation
+            "192.88.99.0/24",  # 6to4 relays, withdrawn
+            "192.168.0.0/16",  # private
+            "198.18.0.0/15",  # benchmarks
+            "198.51.100.0/24",  # documentation
+            "203.0.113.0/24",  # documentation
+            "224.0.0.0/4",  # multicast
+            "240.0.0.0/4",  # reserved, and broadcast
+        ),
+    )
+)
+_GLOBAL_IPV6 = IPv6Network("2000::/3")  # the one block from which public addresses are assigned
+_PRIVATE_IPV6 = tuple(
+    map(
+        IPv6Network,
+        (
+            "2001::/23",  # IETF protocols, Teredo among them
+            "2001:db8::/32",  # documentation
+            "3fff::/20",  # documentation
+        ),
+    )
+)
+# IPv6 that carries an IPv4 address, with the number of bits behind it: mapped, NAT64 and 6to4.
+_CARRIERS = ((IPv6Network("::ffff:0:0/96"), 0), (IPv6Network("64:ff9b::/96"), 0), (IPv6Network("2002::/16"), 80))
+
+_PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".home.arpa")
+
+
+def accept(url: str, *, allow_private: bool = False, own_hosts: Collection[str] = ()) -> str:
+    """Return a destination as it is stored: scheme and host in lower case, the host in ASCII, no default port.
+
+    Parameters
+    ----------
+    url : str
+        What the caller gave.
+    allow_private : bool
+        Whether private addresses and names may be destinations, as on an intranet.
+    own_hosts : collection of str
+        The shortener's own hosts, in lower case and without port: a link to them would be a loop.
+
+    Raises
+    ------
+    InvalidUrl
+        If the URL breaks a rule; the message says which.
+    """
+    scheme, behind_host = _split(url)
+    try:
+        read = ada_url.URL(url)
+        stored = f"{scheme}://{read.host}{behind_host}"
+        agrees = ada_url.URL(stored).href == read.href
+    except ValueError:
+        raise InvalidUrl("The URL's host or port is not one that a browser can read") from None
+    if not agrees:
+        raise InvalidUrl("The URL's host can be read in more than one way")
+    if len(stored.encode()) > MAX_BYTES:
+        raise InvalidUrl(f"The URL must have at most {MAX_BYTES} bytes")
+    host = read.hostname.removesuffix(".")
+    if host in {own.removesuffix(".") for own in own_hosts}:
+        raise InvalidUrl("The URL must not lead to this shortener itself")
+    if read.host_type == ada_url.HostType.DEFAULT:
+        _check_name(host)
+    if not allow_private and _is_private(host, read.host_type):
+        raise InvalidUrl("The URL must lead to a public host, not to a private or reserved address or name")
+    return stored
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Return the scheme in lower case and what is behind the host, of a URL that can be split in one way only.
+
+    Browsers forgive white space, backslashes and missing or surplus slashes, each in its own way: they are refused.
+    """
+    try:
+        url.encode()
+    except UnicodeEncodeError:
+        raise InvalidUrl("The URL must be Unicode text, without lone surrogates") from None
+    if _FORBIDDEN.search(url):
+        raise InvalidUrl("The URL must not contain white space, control characters or backslashes")
+    form = _FORM.fullmatch(url)
+    if form is None or (scheme := form["scheme"].lower()) not in ("http", "https"):
+        raise InvalidUrl("The URL must start with http:// or https://")
+    if not form["authority"]:
+        raise InvalidUrl("The URL must have a host behind http:// or https://")
+    if "@" in form["authority"]:
+        raise InvalidUrl("The URL must not contain user information")
+    return scheme, form["behind"]
+
+
+def _check_name(host: str) -> None:
+    """Refuse what DNS can't hold (RFC 1035, section 2.3.4; RFC 1123, section 2.1)."""
+    labels = host.split(".")
+    if len(host) > 253 or any(not 1 <= len(label) <= 63 for label in labels):  # noqa: PLR2004 (the RFCs' numbers)
+        raise InvalidUrl("The URL's host must have labels of 1 to 63 bytes and at most 253 bytes")
+    if any(label.startswith("-") or label.endswith("-") for label in labels):
+        raise InvalidUrl("The URL's host must not have a label that begins or ends with a hyphen")
+
+
+def _is_private(host: str, host_type: ada_url.HostType) -> bool:
+    match host_type:
+        case ada_url.HostType.IPV4:
+            return _is_private_ipv4(IPv4Address(host))
+        case ada_url.HostType.IPV6:
+            return _is_private_ipv6(IPv6Address(host.strip("[]")))
+        case _:
+            return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
+
+
+def _is_private_ipv4(address: IPv4Address) -> bool:
+    return any(address in network for network in _PRIVATE_IPV4)
+
+
+def _is_private_ipv6(address: IPv6Address) -> bool:
+    for network, bits_behind in _CARRIERS:
+        if address in network:
+            return _is_private_ipv4(IPv4Address(int(address) >> bits_behind & 0xFFFFFFFF))
+    return address not in _GLOBAL_IPV6 or any(address in network for network in _PRIVATE_IPV6)

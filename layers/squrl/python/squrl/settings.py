@@ -1,0 +1,80 @@
+"""The functions' settings: read from the environment once, checked before the first request, typed."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
+_BASE_URL = re.compile(r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?")
+
+
+class SettingsError(ValueError):
+    """A variable is missing or has a value that can't be used. It names the variable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What every function needs. Each field is the environment variable of the same name in upper case.
+
+    Attributes
+    ----------
+    table_name : str
+        The table that holds the links.
+    """
+
+    table_name: str
+
+    def __post_init__(self) -> None:
+        if not _TABLE_NAME.fullmatch(self.table_name):
+            raise SettingsError("TABLE_NAME must be a DynamoDB table's name")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings.
+
+        Raises
+        ------
+        SettingsError
+            If a variable is missing or its value can't be used.
+        """
+        values: dict[str, Any] = {
+            field.name: _value(environment, field.name.upper(), is_flag=field.type is bool) for field in fields(cls)
+        }
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateSettings(Settings):
+    """What the create function needs besides.
+
+    Attributes
+    ----------
+    base_url : str
+        What every short URL starts with, without a slash at the end; empty for the host that the caller used.
+    allow_private_destinations : bool
+        Whether links may lead to private addresses and names.
+    store_creator_ip : bool
+        Whether a link keeps the address of its creator.
+    """
+
+    base_url: str
+    allow_private_destinations: bool
+    store_creator_ip: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _BASE_URL.fullmatch(self.base_url):
+            raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
+
+
+def _value(environment: Mapping[str, str], name: str, *, is_flag: bool) -> str | bool:
+    try:
+        value = environment[name]
+    except KeyError:
+        raise SettingsError(f"{name} is not set") from None
+    if not is_flag:
+        return value
+    if value not in ("true", "false"):
+        raise SettingsError(f"{name} must be true or false")
+    return value == "true"

@@ -1,0 +1,272 @@
+"""The table of links: one method per question that the use cases ask.
+
+Every write is conditional, and its condition decides; nothing is read first to be written later.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.parsers import ResponseParserError
+
+from squrl import telemetry
+from squrl.errors import RateLimitExceeded, ServiceUnavailable, SqurlError
+from squrl.links import ACTIVE, Kind, Link
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+INDEX = "original-url-index"
+
+CONNECT_TIMEOUT = 0.5  # seconds
+READ_TIMEOUT = 1.0  # seconds; DynamoDB answers in a few milliseconds, so a slow answer is a lost one
+ATTEMPTS = 5
+BACKOFF = 0.025  # seconds before the second attempt at most; doubles with each further one
+MARGIN = 0.3  # seconds kept for the answer before Lambda ends the invocation
+
+_THROTTLED = frozenset({"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"})
+
+# `now` is the caller's clock. The table's TTL only collects what has expired, hours or days later, so every condition
+# compares with the clock itself.
+_IS_LIVE = "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now)"
+# A disabled link has no expires_at and is never claimed: whoever took it down decides when it comes back.
+_IS_FREE = "attribute_not_exists(short_code) OR (#status = :active AND expires_at <= :now)"
+# The whole kind is repeated, since the code may have passed to another link. `expires_at < :new` keeps a duplicate
+# with a slow clock from shortening anybody's link.
+_IS_RENEWABLE = (
+    "original_url = :url AND redirect_type = :type AND ttl_hours = :hours"
+    " AND #status = :active AND expires_at > :now AND expires_at < :new"
+)
+_STATUS = {"#status": "status"}  # a reserved word of DynamoDB's
+
+
+class UrlStore(Protocol):
+    """What the use cases ask of the table. Times are Unix seconds.
+
+    Raises
+    ------
+    RateLimitExceeded
+        From every method, if the table stayed throttled; nothing was written.
+    ServiceUnavailable
+        From every method, if the table did not answer in time; a write may have been applied.
+    """
+
+    def get(self, short_code: str) -> Link | None:
+        """Return the link as it is now (a consistent read)."""
+
+    def count_click(self, short_code: str, now: int) -> Link | None:
+        """Add one click if the link is live at `now`, and return it as it then is: live or not, counted or not.
+
+        A write whose outcome is unknown is not repeated: that could count one click twice.
+        """
+
+    def find_live(self, kind: Kind, now: int) -> str | None:
+        """Return the code of the oldest live link of this kind, as far as the index knows (eventually consistent)."""
+
+    def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
+        """Extend the lifetime if this is still a live link of this kind that expires sooner, and return it as it is."""
+
+    def claim(self, link: Link, now: int) -> Link | None:
+        """Write the link if its code is free or has expired; return the link that holds the code if not."""
+
+
+def connect() -> "DynamoDBClient":
+    """Return a client for DynamoDB. Whether to try again is decided by `DynamoDBUrlStore`, call by call."""
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"total_max_attempts": 1},
+    )
+    return boto3.client("dynamodb", config=config)
+
+
+class DynamoDBUrlStore:
+    """A `UrlStore` in DynamoDB, for one invocation.
+
+    Parameters
+    ----------
+    client : DynamoDBClient
+        From `connect`.
+    table_name : str
+        The table.
+    remaining_ms : int
+        Milliseconds that Lambda leaves to this invocation. Attempts and pauses end in time for an answer.
+    """
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, remaining_ms: int) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._deadline = time.monotonic() + remaining_ms / 1000 - MARGIN
+
+    def get(self, short_code: str) -> Link | None:
+        """See `UrlStore.get`."""
+        answer = self._call(self._client.get_item, Key=_key(short_code), ConsistentRead=True)
+        return _link(answer.get("Item"))
+
+    def count_click(self, short_code: str, now: int) -> Link | None:
+        """See `UrlStore.count_click`."""
+        return self._update(
+            short_code,
+            "ADD click_count :one",
+            _IS_LIVE,
+            {":one": {"N": "1"}, ":active": {"S": ACTIVE}, ":now": {"N": str(now)}},
+            repeatable=False,
+        )
+
+    def find_live(self, kind: Kind, now: int) -> str | None:
+        """See `UrlStore.find_live`."""
+        values = _kind_values(kind) | {":active": {"S": ACTIVE}, ":now": {"N": str(now)}}
+        lifetime = "attribute_not_exists(ttl_hours)" if kind.ttl_hours is None else "ttl_hours = :hours"
+        answer = self._call(
+            self._client.query,
+            IndexName=INDEX,
+            KeyConditionExpression="original_url = :url",
+            FilterExpression=f"redirect_type = :type AND {lifetime} AND {_IS_LIVE}",
+            ExpressionAttributeNames=_STATUS,
+            ExpressionAttributeValues=values,
+        )
+        return answer["Items"][0]["short_code"]["S"] if answer["Items"] else None
+
+    def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
+        """See `UrlStore.renew`."""
+        values = _kind_values(kind) | {
+            ":active": {"S": ACTIVE},
+            ":now": {"N": str(now)},
+            ":new": {"N": str(kind.expires_at(now))},
+        }
+        return self._update(short_code, "SET expires_at = :new", _IS_RENEWABLE, values, repeatable=True)
+
+    def claim(self, link: Link, now: int) -> Link | None:
+        """See `UrlStore.claim`."""
+        try:
+            self._call(
+                self._client.put_item,
+                Item=_item(link),
+                ConditionExpression=_IS_FREE,
+                ExpressionAttributeNames=_STATUS,
+                ExpressionAttributeValues={":active": {"S": ACTIVE}, ":now": {"N": str(now)}},
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as failure:
+            return _old_image(failure)
+        return None
+
+    def _update(
+        self,
+        short_code: str,
+        update: str,
+        condition: str,
+        values: dict[str, Any],
+        *,
+        repeatable: bool,
+    ) -> Link | None:
+        """Update a link on a condition; return it as it is after that, whether or not the condition held."""
+        try:
+            answer = self._call(
+                self._client.update_item,
+                repeatable=repeatable,
+                Key=_key(short_code),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_STATUS,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as failure:
+            return _old_image(failure)
+        return _link(answer["Attributes"])
+
+    def _call(self, operation: Callable[..., Any], *, repeatable: bool = True, **arguments: Any) -> Any:  # noqa: ANN401
+        """Call DynamoDB until it answers, as long as another attempt is safe and would still end in time."""
+        with telemetry.timed(telemetry.DATABASE_QUERY_DURATION):
+            attempt = 0
+            while True:
+                attempt += 1
+                try:
+                    return operation(TableName=self._table_name, **arguments)
+                except (ClientError, HTTPClientError, BotocoreConnectionError, ResponseParserError) as error:
+                    failure, applied = _judge(error)
+                    pause = random.uniform(0, BACKOFF * 2**attempt)  # noqa: S311 (full jitter, no secret)
+                    ends_at = time.monotonic() + pause + CONNECT_TIMEOUT + READ_TIMEOUT
+                    if (applied and not repeatable) or attempt == ATTEMPTS or ends_at > self._deadline:
+                        raise failure from error
+                time.sleep(pause)
+
+
+def _judge(error: Exception) -> tuple[SqurlError, bool]:
+    """Return what a failed call means for the caller, and whether it may have been applied all the same.
+
+    Raises
+    ------
+    ClientError
+        The same error, if DynamoDB understood and refused the call: trying again would not help.
+    """
+    if isinstance(error, ClientError):
+        if error.response["Error"]["Code"] in _THROTTLED:
+            return RateLimitExceeded("Too many requests; try again later"), False
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:  # noqa: PLR2004 (where the caller's errors end)
+            raise error
+    never_sent = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
+    return ServiceUnavailable("The database did not answer in time; try again later"), not never_sent
+
+
+def _old_image(failure: ClientError) -> Link | None:
+    """Return the row that made a condition fail, from ``ReturnValuesOnConditionCheckFailure=ALL_OLD``."""
+    response: dict[str, Any] = {**failure.response}
+    return _link(response.get("Item"))
+
+
+def _key(short_code: str) -> dict[str, Any]:
+    return {"short_code": {"S": short_code}}
+
+
+def _kind_values(kind: Kind) -> dict[str, Any]:
+    values = {":url": {"S": kind.original_url}, ":type": {"S": kind.redirect_type}}
+    return values if kind.ttl_hours is None else values | {":hours": {"N": str(kind.ttl_hours)}}
+
+
+def _item(link: Link) -> dict[str, Any]:
+    attributes = {
+        "short_code": {"S": link.short_code},
+        "original_url": {"S": link.kind.original_url},
+        "redirect_type": {"S": link.kind.redirect_type},
+        "ttl_hours": {"N": str(link.kind.ttl_hours)},
+        "created_at": {"S": link.created_at},
+        "expires_at": {"N": str(link.expires_at)},
+        "custom_code": {"BOOL": link.custom_code},
+        "status": {"S": link.status},
+        "click_count": {"N": str(link.click_count)},
+        "creator_ip": {"S": link.creator_ip},
+    }
+    absent = {"N": "None"}, {"S": None}
+    return {name: value for name, value in attributes.items() if value not in absent}
+
+
+def _link(item: dict[str, Any] | None) -> Link | None:
+    if item is None:
+        return None
+
+    def number(name: str) -> int | None:
+        return int(item[name]["N"]) if name in item else None
+
+    return Link(
+        short_code=item["short_code"]["S"],
+        kind=Kind(item["original_url"]["S"], item["redirect_type"]["S"], number("ttl_hours")),
+        created_at=item["created_at"]["S"],
+        expires_at=number("expires_at"),
+        custom_code=item["custom_code"]["BOOL"],
+        status=item["status"]["S"],
+        click_count=number("click_count") or 0,
+        creator_ip=item["creator_ip"]["S"] if "creator_ip" in item else None,
+    )

@@ -1,0 +1,87 @@
+"""Logs, metrics and traces, through Powertools. What must not be known of a visitor never reaches this file."""
+
+import functools
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from squrl.errors import InternalServerError, SqurlError
+
+NAMESPACE = "Squrl"
+
+URL_CREATION_COUNT = "url_creation_count"
+URL_REUSE_COUNT = "url_reuse_count"
+URL_LOOKUP_COUNT = "url_lookup_count"
+URL_LOOKUP_MISS = "url_lookup_miss"
+CLICK_UNCERTAIN = "click_uncertain"
+FUNCTION_DURATION = "function_duration"
+DATABASE_QUERY_DURATION = "database_query_duration"
+ERROR_COUNT = "error_count"
+
+Handler = Callable[[Any, LambdaContext], dict[str, Any]]
+
+logger = Logger()
+metrics = Metrics(namespace=NAMESPACE)
+tracer = Tracer(patch_modules=["botocore"])
+
+
+def observed(handler: Handler) -> Handler:
+    """Wrap a Lambda handler: request id in every log record, a trace, metrics written once, at the end."""
+
+    @metrics.log_metrics(capture_cold_start_metric=True)
+    @logger.inject_lambda_context
+    @tracer.capture_lambda_handler(capture_response=False)  # an answer holds the destination
+    @functools.wraps(handler)
+    def wrapper(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
+        with timed(FUNCTION_DURATION):
+            return handler(event, context)
+
+    return cast("Handler", wrapper)
+
+
+def count(name: str) -> None:
+    """Count an outcome, after it happened."""
+    metrics.add_metric(name, MetricUnit.Count, 1)
+
+
+@contextmanager
+def timed(name: str) -> Iterator[None]:
+    """Measure the duration of a block, in milliseconds."""
+    started = time.perf_counter()
+    try:
+        yield
+    finally:
+        metrics.add_metric(name, MetricUnit.Milliseconds, round((time.perf_counter() - started) * 1000, 2))
+
+
+def record_error(error: SqurlError) -> None:
+    """Count an error that the caller is told about, and log it without a stack: an expected one is no alarm.
+
+    Messages are fixed texts but for a `ValidationError`'s, which repeats the names of fields: that stays out.
+    """
+    _count_error(error)
+    log = logger.info if error.status < 500 else logger.warning  # noqa: PLR2004 (where the caller's errors end)
+    log(error.message if error.details is None else "A field breaks a rule", error_type=error.name)
+
+
+def record_defect(error: InternalServerError, cause: Exception) -> None:
+    """Count a defect, and log where it happened.
+
+    The cause's own message is left out, since it may repeat what a visitor sent; but what AWS answered is not.
+    """
+    _count_error(error)
+    frames = traceback.format_tb(cause.__traceback__)
+    answer = getattr(cause, "response", {}).get("Error")
+    logger.error("Defect", error_type=error.name, cause=type(cause).__qualname__, aws_error=answer, stack=frames)
+
+
+def _count_error(error: SqurlError) -> None:
+    count(ERROR_COUNT)
+    with single_metric(ERROR_COUNT, MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
+        metric.add_dimension("error_type", error.name)  # `service` is there by default
