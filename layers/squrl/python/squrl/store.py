@@ -111,7 +111,7 @@ class DynamoDBUrlStore:
     def get(self, short_code: str) -> Link | None:
         """See `UrlStore.get`."""
         answer = self._call(self._client.get_item, Key=_key(short_code), ConsistentRead=True)
-        return _link(answer.get("Item"))
+        return from_item(answer.get("Item"))
 
     def count_click(self, short_code: str, now: int) -> Link | None:
         """See `UrlStore.count_click`."""
@@ -151,7 +151,7 @@ class DynamoDBUrlStore:
         try:
             self._call(
                 self._client.put_item,
-                Item=_item(link),
+                Item=to_item(link),
                 ConditionExpression=_IS_FREE,
                 ExpressionAttributeNames=_STATUS,
                 ExpressionAttributeValues={":active": {"S": ACTIVE}, ":now": {"N": str(now)}},
@@ -185,7 +185,7 @@ class DynamoDBUrlStore:
             )
         except self._client.exceptions.ConditionalCheckFailedException as failure:
             return _old_image(failure)
-        return _link(answer["Attributes"])
+        return from_item(answer["Attributes"])
 
     def _call(self, operation: Callable[..., Any], *, repeatable: bool = True, **arguments: Any) -> Any:  # noqa: ANN401
         """Call DynamoDB until it answers, as long as another attempt is safe and would still end in time."""
@@ -224,7 +224,7 @@ def _judge(error: Exception) -> tuple[SqurlError, bool]:
 def _old_image(failure: ClientError) -> Link | None:
     """Return the row that made a condition fail, from ``ReturnValuesOnConditionCheckFailure=ALL_OLD``."""
     response: dict[str, Any] = {**failure.response}
-    return _link(response.get("Item"))
+    return from_item(response.get("Item"))
 
 
 def _key(short_code: str) -> dict[str, Any]:
@@ -236,7 +236,8 @@ def _kind_values(kind: Kind) -> dict[str, Any]:
     return values if kind.ttl_hours is None else values | {":hours": {"N": str(kind.ttl_hours)}}
 
 
-def _item(link: Link) -> dict[str, Any]:
+def to_item(link: Link) -> dict[str, Any]:
+    """Return a link as the table stores it; what it doesn't have is absent."""
     attributes = {
         "short_code": {"S": link.short_code},
         "original_url": {"S": link.kind.original_url},
@@ -253,7 +254,8 @@ def _item(link: Link) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if value not in absent}
 
 
-def _link(item: dict[str, Any] | None) -> Link | None:
+def from_item(item: dict[str, Any] | None) -> Link | None:
+    """Return a row of the table as a link; ``None`` for no row."""
     if item is None:
         return None
 

@@ -1,0 +1,57 @@
+# The commands that people type. Everything they need is installed into .venv and .local on first use.
+PYTHON ?= python3
+PORT ?= 3000
+export DYNAMODB_PORT ?= 8000
+export SAM_CLI_TELEMETRY := 0
+
+bin := .venv/bin
+# Without ENV, `make build` builds for this machine; environments run on arm64.
+machine := $(subst aarch64,arm64,$(shell uname -m))
+sources := layers/squrl/python functions local tests
+
+.PHONY: help start test lint format lock build deploy clean
+
+help: ## Show this list.
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+start: .venv/installed ## Start the API on 127.0.0.1:3000 and DynamoDB on 127.0.0.1:8000 (PORT, DYNAMODB_PORT).
+	$(bin)/python -m local start-api --port $(PORT)
+
+test: .venv/installed ## Run every test: unit, integration, end to end.
+	$(bin)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+
+lint: .venv/installed ## Check style, types and the template; change nothing.
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy $(sources)
+	$(bin)/sam validate --lint
+
+format: .venv/installed ## Put the code into its standard form.
+	$(bin)/ruff check --fix
+	$(bin)/ruff format
+
+lock: .venv/installed ## Pin the newest versions of all dependencies, with hashes.
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--output-file requirements-dev.txt requirements-dev.in
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--constraint requirements-dev.txt --output-file layers/squrl/requirements.txt layers/squrl/requirements.in
+
+build: .venv/installed ## Build for this machine's processor, or with ENV=dev|prod for that environment's.
+	PYTHON=$(CURDIR)/$(bin)/python ARCHITECTURE=$(if $(ENV),arm64,$(machine)) $(bin)/sam build \
+		$(if $(ENV),--config-env $(ENV),--parameter-overrides Architecture=$(machine))
+
+deploy: ## Build for an environment and deploy it: make deploy ENV=dev|prod.
+	@test -n "$(ENV)" || { echo "Say which environment: make deploy ENV=dev" >&2; exit 2; }
+	$(MAKE) build
+	$(bin)/sam deploy --config-env $(ENV)
+
+clean: ## Remove what these commands made: environment, build, local database.
+	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv/installed: requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "squrl needs Python 3.11 or newer; \
+	name one: make PYTHON=python3.13")'
+	$(PYTHON) -m venv --clear .venv
+	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--requirement requirements-dev.txt
+	touch $@

@@ -1,0 +1,67 @@
+"""The sample events in events/, and what each is answered once `LINKS` are in the table."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from squrl.links import DISABLED, Kind, Link
+
+FOLDER = Path(__file__).parent.parent / "events"
+
+LINKS = (
+    Link(
+        "hello-squrl", Kind("https://example.com/welcome", "301", None), "2026-11-22T10:30:00Z", None, custom_code=True
+    ),
+    Link(
+        "taken-down",
+        Kind("https://example.com/taken-down", "301", None),
+        "2026-11-22T10:30:00Z",
+        None,
+        custom_code=True,
+        status=DISABLED,
+    ),
+)
+
+# file: status, and the error's name or None
+ANSWERS: dict[str, tuple[int, str | None]] = {
+    "create_url/http.json": (201, None),
+    "create_url/http_base64.json": (201, None),
+    "create_url/http_lifetime.json": (201, None),
+    "create_url/http_custom_code.json": (200, None),
+    "create_url/http_invalid_url.json": (400, "InvalidUrl"),
+    "create_url/http_validation_error.json": (400, "ValidationError"),
+    "create_url/http_validation_error_body.json": (400, "ValidationError"),
+    "create_url/http_conflict_error.json": (409, "ConflictError"),
+    "create_url/http_gone.json": (410, "Gone"),
+    "create_url/direct.json": (201, None),
+    "create_url/direct_lifetime.json": (201, None),
+    "create_url/direct_custom_code.json": (200, None),
+    "create_url/direct_invalid_url.json": (400, "InvalidUrl"),
+    "create_url/direct_validation_error.json": (400, "ValidationError"),
+    "create_url/direct_validation_error_body.json": (400, "ValidationError"),
+    "create_url/direct_conflict_error.json": (409, "ConflictError"),
+    "create_url/direct_gone.json": (410, "Gone"),
+    "redirect/http.json": (301, None),
+    "redirect/http_head.json": (301, None),
+    "redirect/http_not_found.json": (404, "NotFound"),
+    "redirect/http_not_found_malformed.json": (404, "NotFound"),
+    "redirect/http_gone.json": (410, "Gone"),
+    "redirect/direct.json": (301, None),
+    "redirect/direct_not_found.json": (404, "NotFound"),
+    "redirect/direct_gone.json": (410, "Gone"),
+    "redirect/direct_validation_error.json": (400, "ValidationError"),
+}
+
+
+def load(name: str) -> Any:
+    """Return a sample event by its path below events/."""
+    return json.loads((FOLDER / name).read_text())
+
+
+def status_and_error(name: str, answer: dict[str, Any]) -> tuple[int, str | None]:
+    """Return what a function's answer to a sample event comes to: a direct invocation's success has no status."""
+    if "/http" in name:
+        body = json.loads(answer["body"]) if answer["body"] else {}
+        return answer["statusCode"], body.get("error")
+    successful = 301 if name.startswith("redirect/") else ANSWERS[name][0]
+    return answer.get("status", successful), answer.get("error")

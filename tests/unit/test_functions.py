@@ -1,0 +1,426 @@
+"""Both handlers, event in and answer out; the table is the in-memory fake."""
+
+import base64
+import importlib.util
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from squrl import store as store_module
+from squrl import telemetry
+from squrl.errors import RateLimitExceeded, ServiceUnavailable
+from squrl.links import Kind, Link
+from tests import events
+from tests.fakes import FakeUrlStore
+
+NOW = 1_800_000_000.75
+CODE = "hello-squrl"
+
+
+class Context(LambdaContext):
+    def __init__(self) -> None:
+        self._function_name = "squrl-test"
+        self._memory_limit_in_mb = 256
+        self._invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:squrl-test"
+        self._aws_request_id = "5a3e0e5d-ca7c-4321-b27b-df5256214532"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 5000
+
+
+@pytest.fixture
+def urls(monkeypatch):
+    fake = FakeUrlStore()
+    fake.links = {link.short_code: link for link in events.LINKS}
+    monkeypatch.setattr(store_module, "DynamoDBUrlStore", lambda *_: fake)
+    monkeypatch.setattr("time.time", lambda: NOW)
+    return fake
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    variables = {
+        "TABLE_NAME": "squrl-urls-test",
+        "BASE_URL": "",
+        "ALLOW_PRIVATE_DESTINATIONS": "false",
+        "STORE_CREATOR_IP": "false",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch.setenv
+
+
+@pytest.fixture
+def output(capsys, monkeypatch):
+    """Capture what a function writes, its log too: the logger was made before this test's standard output was."""
+    stream = SimpleNamespace(write=lambda text: sys.stdout.write(text), flush=lambda: None)  # noqa: PLW0108 (late)
+    monkeypatch.setattr(telemetry.logger.registered_handler, "stream", stream)
+    return capsys
+
+
+def load(function: str) -> ModuleType:
+    """Import a function as Lambda does: anew, with the environment of the moment."""
+    path = Path(__file__).parents[2] / "functions" / function / "app.py"
+    spec = importlib.util.spec_from_file_location(f"{function}_app", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def invoke(function: str, event: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = load(function).lambda_handler(event, Context())
+    json.dumps(answer, ensure_ascii=False).encode()  # the runtime has to be able to send it
+    return answer
+
+
+def create(urls_event: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return invoke("create_url", urls_event | changes)
+
+
+# The sample events
+
+
+@pytest.mark.parametrize("name", events.ANSWERS)
+def test_given_a_sample_event_when_invoked_then_the_answer_is_the_one_it_is_named_for(name, urls, environment):
+    event = events.load(name)
+
+    answer = invoke(name.partition("/")[0], event)
+
+    assert events.status_and_error(name, answer) == events.ANSWERS[name]
+
+
+def test_given_the_folder_of_events_then_every_file_is_in_the_table():
+    files = {path.relative_to(events.FOLDER).as_posix() for path in events.FOLDER.rglob("*.json")}
+
+    assert files == set(events.ANSWERS)
+
+
+# create
+
+
+def test_given_a_new_destination_when_posted_then_the_answer_is_complete(urls, environment):
+    answer = invoke("create_url", events.load("create_url/http_lifetime.json"))
+
+    code = json.loads(answer["body"])["short_code"]
+    host = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
+    assert answer["statusCode"] == 201
+    assert answer["headers"] == {
+        "Cache-Control": "no-store",
+        "Content-Type": "application/json",
+        "Location": f"{host}/{code}",
+    }
+    assert json.loads(answer["body"]) == {
+        "short_code": code,
+        "original_url": "https://example.com/very/long/url",
+        "short_url": f"{host}/{code}",
+        "created_at": "2027-01-15T08:00:00Z",
+        "expires_at": "2027-01-16T08:00:00Z",
+        "redirect_type": "302",
+    }
+
+
+def test_given_a_known_destination_when_posted_then_it_is_ok_and_not_created(urls, environment):
+    answer = invoke("create_url", events.load("create_url/http_custom_code.json"))
+
+    assert answer["statusCode"] == 200
+    assert answer["headers"] == {"Cache-Control": "no-store", "Content-Type": "application/json"}
+    assert json.loads(answer["body"])["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("base_url", "headers", "start"),
+    [
+        ("", {"host": "go.example.com", "x-forwarded-proto": "https"}, "https://go.example.com/"),
+        ("", {"host": "127.0.0.1:3000", "x-forwarded-proto": "http"}, "http://127.0.0.1:3000/"),
+        ("", {"host": '"><script>', "x-forwarded-proto": "gopher"}, "https://a1b2c3d4e5.execute-api.us-east-1."),
+        ("https://sq.example", {"host": "go.example.com", "x-forwarded-proto": "http"}, "https://sq.example/"),
+    ],
+    ids=["the caller's", "with its port", "a host that is none", "the stack's"],
+)
+def test_given_a_base_url_or_none_when_posted_then_the_short_url_starts_with_it(
+    urls, environment, base_url, headers, start
+):
+    environment("BASE_URL", base_url)
+
+    answer = create(events.load("create_url/http.json"), headers=headers)
+
+    assert json.loads(answer["body"])["short_url"].startswith(start)
+    assert answer["headers"]["Location"] == json.loads(answer["body"])["short_url"]
+
+
+@pytest.mark.parametrize(("base_url", "start"), [("", None), ("https://sq.example", "https://sq.example/")])
+def test_given_a_direct_invocation_when_created_then_only_a_base_url_makes_a_short_url(
+    urls, environment, base_url, start
+):
+    environment("BASE_URL", base_url)
+
+    answer = invoke("create_url", events.load("create_url/direct.json"))
+
+    assert answer["short_url"] == (start and start + answer["short_code"])
+    assert set(answer) == {"short_code", "original_url", "short_url", "created_at", "expires_at", "redirect_type"}
+
+
+@pytest.mark.parametrize("allow_private", ["false", "true"])
+@pytest.mark.parametrize(
+    "destination", ["https://GO.example.com/loop", "https://go.example.com:8443/x", "https://sq.example./abc"]
+)
+def test_given_the_shorteners_own_host_when_posted_then_it_is_refused_as_a_loop(
+    urls, environment, destination, allow_private
+):
+    environment("BASE_URL", "https://sq.example")
+    environment("ALLOW_PRIVATE_DESTINATIONS", allow_private)
+    event = events.load("create_url/http.json")
+
+    answer = create(event, headers={"host": "go.example.com"}, body=json.dumps({"original_url": destination}))
+
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]) == (400, "InvalidUrl")
+
+
+@pytest.mark.parametrize(("allow_private", "status"), [("false", 400), ("true", 201)])
+def test_given_an_intranet_when_a_private_destination_is_posted_then_the_setting_decides(
+    urls, environment, allow_private, status
+):
+    environment("ALLOW_PRIVATE_DESTINATIONS", allow_private)
+
+    answer = create(events.load("create_url/http.json"), body='{"original_url": "http://wiki/page"}')
+
+    assert answer["statusCode"] == status
+
+
+@pytest.mark.parametrize(("store_creator_ip", "kept"), [("false", None), ("true", "192.0.2.44")])
+def test_given_the_operators_choice_when_posted_then_the_creators_address_is_kept_or_not(
+    urls, environment, store_creator_ip, kept
+):
+    environment("STORE_CREATOR_IP", store_creator_ip)
+
+    answer = invoke("create_url", events.load("create_url/http.json"))
+
+    assert urls.links[json.loads(answer["body"])["short_code"]].creator_ip == kept
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        None,
+        "",
+        "null",
+        "[]",
+        '"text"',
+        "24",
+        "{",
+        "{'original_url': 1}",
+        "[" * 100_000,
+        "1" * 5000,
+        b"\xff\xfe\xfd",
+    ],
+    ids=str,
+)
+def test_given_a_body_that_is_no_json_object_when_posted_then_the_one_detail_names_the_body(urls, environment, body):
+    is_binary = isinstance(body, bytes)
+    text = base64.b64encode(body).decode() if isinstance(body, bytes) else body
+
+    answer = create(events.load("create_url/http.json"), body=text, isBase64Encoded=is_binary)
+
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"]) == {
+        "error": "ValidationError",
+        "message": "body must be a JSON object",
+        "details": [{"field": "body", "message": "body must be a JSON object"}],
+    }
+
+
+# redirect
+
+
+@pytest.mark.parametrize(
+    ("redirect_type", "seconds_left", "status", "caching"),
+    [
+        ("301", None, 301, "public, max-age=3600"),
+        ("301", 3601, 301, "public, max-age=3600"),
+        ("301", 59, 301, "public, max-age=59"),
+        ("301", 1, 301, "public, max-age=1"),
+        ("302", None, 302, "no-store"),
+        ("302", 59, 302, "no-store"),
+    ],
+)
+def test_given_a_live_link_when_followed_then_it_redirects_with_the_caching_of_its_type(
+    urls, environment, redirect_type, seconds_left, status, caching
+):
+    expires_at = None if seconds_left is None else int(NOW) + seconds_left
+    kind = Kind("https://example.com/ä?q=ü%20#\u4e2d", redirect_type, None)
+    urls.links[CODE] = Link(CODE, kind, "2026-11-22T10:30:00Z", expires_at)
+
+    answer = invoke("redirect", events.load("redirect/http.json"))
+
+    assert answer == {
+        "statusCode": status,
+        "headers": {
+            "Location": "https://example.com/%C3%A4?q=%C3%BC%20#%E4%B8%AD",
+            "X-Short-Code": CODE,
+            "Cache-Control": caching,
+        },
+        "body": "",
+    }
+
+
+def test_given_a_live_link_when_invoked_directly_then_the_destination_is_as_stored_and_the_click_counts(
+    urls, environment
+):
+    urls.links[CODE] = replace(urls.links[CODE], kind=Kind("https://example.com/ä", "302", None))
+
+    answer = invoke("redirect", events.load("redirect/direct.json"))
+
+    assert answer == {"original_url": "https://example.com/ä", "redirect_type": "302"}
+    assert urls.links[CODE].click_count == 1
+
+
+@pytest.mark.parametrize(("event", "clicks"), [("redirect/http.json", 1), ("redirect/http_head.json", 0)])
+def test_given_a_get_or_a_head_when_followed_then_only_the_get_counts(urls, environment, event, clicks):
+    answer = invoke("redirect", events.load(event))
+
+    assert answer["statusCode"] == 301
+    assert urls.links[CODE].click_count == clicks
+
+
+@pytest.mark.parametrize("event", [None, [], "hello", 1, True, {}, {"short_code": None}, {"short_code": 7}], ids=str)
+def test_given_a_direct_invocation_without_a_code_when_followed_then_it_is_a_validation_error(urls, environment, event):
+    answer = invoke("redirect", event)
+
+    assert (answer["error"], answer["status"]) == ("ValidationError", 400)
+    assert len(answer["details"]) == 1
+
+
+# Failures, for both
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"), [(RateLimitExceeded("Too many"), 429), (ServiceUnavailable("Too late"), 503)]
+)
+@pytest.mark.parametrize("name", ["create_url/http.json", "redirect/http.json"])
+def test_given_a_table_that_does_not_answer_when_asked_then_the_caller_is_told_when_to_come_back(
+    urls, environment, monkeypatch, failure, status, name
+):
+    def fail(*_: object) -> None:
+        raise failure
+
+    for method in ("get", "count_click", "find_live", "claim"):
+        monkeypatch.setattr(urls, method, fail)
+
+    answer = invoke(name.partition("/")[0], events.load(name))
+
+    assert answer["statusCode"] == status
+    assert answer["headers"]["Retry-After"] == "1"
+    assert answer["headers"]["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("kind_of_event", ["http", "direct"])
+@pytest.mark.parametrize("function", ["create_url", "redirect"])
+def test_given_a_defect_when_invoked_then_nothing_of_the_inside_or_of_the_visitor_is_told_or_logged(
+    urls, environment, monkeypatch, output, function, kind_of_event
+):
+    def break_down(*_: object) -> None:
+        message = "secret-inside 192.0.2.44 https://example.com/very/long/url"
+        raise KeyError(message)
+
+    for method in ("count_click", "find_live"):
+        monkeypatch.setattr(urls, method, break_down)
+
+    answer = invoke(function, events.load(f"{function}/{kind_of_event}.json"))
+
+    error = json.loads(answer["body"]) if kind_of_event == "http" else answer
+    assert (error["error"], error["details"]) == ("InternalServerError", None)
+    assert "secret-inside" not in json.dumps(answer)
+    logged = output.readouterr().out
+    record = next(json.loads(line) for line in logged.splitlines() if '"Defect"' in line)
+    assert record["level"] == "ERROR"
+    assert record["function_request_id"] == Context().aws_request_id
+    assert record["cause"] == "KeyError"
+    assert any("break_down" in frame for frame in record["stack"])
+    assert "secret-inside" not in logged
+
+
+# What leaves the process besides the answer
+
+
+def emitted(output: str) -> dict[str, list[set[str]]]:
+    """Return each metric that was written, with the sets of dimensions it was written under."""
+    metrics: dict[str, list[set[str]]] = {}
+    for line in output.splitlines():
+        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Namespace"] == "Squrl"
+            for metric in directive["Metrics"]:
+                metrics.setdefault(metric["Name"], []).extend(set(names) for names in directive["Dimensions"])
+    return metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("create_url/http.json", {"url_creation_count"}),
+        ("create_url/http_custom_code.json", {"url_reuse_count"}),
+        ("create_url/direct_conflict_error.json", {"error_count"}),
+        ("redirect/http.json", {"url_lookup_count"}),
+        ("redirect/direct_not_found.json", {"url_lookup_count", "url_lookup_miss", "error_count"}),
+    ],
+)
+def test_given_an_outcome_when_answered_then_its_metrics_are_written_by_service(
+    urls, environment, output, monkeypatch, name, expected
+):
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "squrl-test-local")
+
+    invoke(name.partition("/")[0], events.load(name))
+
+    metrics = emitted(output.readouterr().out)
+    assert set(metrics) - {"ColdStart"} == expected | {"function_duration"}
+    for metric, dimensions in metrics.items():
+        if metric == "error_count":
+            assert sorted(dimensions, key=len) == [{"service"}, {"service", "error_type"}]
+        elif metric != "ColdStart":
+            assert dimensions == [{"service"}]
+
+
+@pytest.mark.parametrize("name", [name for name in events.ANSWERS if name.startswith("redirect/http")])
+def test_given_any_redirect_when_answered_then_nothing_of_the_visitor_is_logged(urls, environment, output, name):
+    event = events.load(name)
+
+    invoke("redirect", event)
+
+    written = output.readouterr()
+    http = event["requestContext"]["http"]
+    for secret in (http["sourceIp"], http["userAgent"], event["headers"]["referer"], "example.com/"):
+        assert secret not in written.out + written.err
+
+
+def test_given_a_success_when_redirected_then_nothing_but_metrics_is_logged(urls, environment, output):
+    invoke("redirect", events.load("redirect/http.json"))
+
+    assert all("_aws" in json.loads(line) for line in output.readouterr().out.splitlines())
+
+
+def test_given_a_cold_start_when_invoked_then_it_is_counted(urls, environment, output, monkeypatch):
+    monkeypatch.setattr("aws_lambda_powertools.metrics.provider.cold_start.is_cold_start", True)
+
+    invoke("redirect", events.load("redirect/http.json"))
+
+    assert "ColdStart" in emitted(output.readouterr().out)
+
+
+def test_given_a_missing_setting_when_loaded_then_it_is_named(environment, monkeypatch):
+    monkeypatch.delenv("TABLE_NAME")
+
+    with pytest.raises(ValueError, match="TABLE_NAME"):
+        load("redirect")
+
+
+def test_the_metrics_namespace_is_the_contracts():
+    assert telemetry.NAMESPACE == "Squrl"

@@ -1,0 +1,183 @@
+"""What the store does when DynamoDB fails: what is tried again, what is not, and what the caller is told."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
+
+from squrl import store as store_module
+from squrl.errors import RateLimitExceeded, ServiceUnavailable
+from squrl.links import Kind, Link
+from squrl.store import ATTEMPTS, DynamoDBUrlStore
+
+NOW = 1_800_000_000
+LINK = Link("abc", Kind("https://example.com/", "301", 24), "2026-11-22T10:30:00Z", NOW + 60)
+ITEM = {
+    "short_code": {"S": "abc"},
+    "original_url": {"S": "https://example.com/"},
+    "redirect_type": {"S": "301"},
+    "ttl_hours": {"N": "24"},
+    "created_at": {"S": "2026-11-22T10:30:00Z"},
+    "expires_at": {"N": str(NOW + 60)},
+    "custom_code": {"BOOL": False},
+    "status": {"S": "active"},
+    "click_count": {"N": "0"},
+}
+
+
+def answered(code: str, status: int) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "UpdateItem")
+
+
+THROTTLED = [
+    answered("ProvisionedThroughputExceededException", 400),
+    answered("ThrottlingException", 400),
+    answered("RequestLimitExceeded", 400),
+]
+NEVER_SENT = [EndpointConnectionError(endpoint_url="x"), ConnectTimeoutError(endpoint_url="x")]
+UNKNOWN = [
+    answered("InternalServerError", 500),
+    answered("ServiceUnavailable", 503),
+    ReadTimeoutError(endpoint_url="x"),
+    ConnectionClosedError(endpoint_url="x"),
+    ResponseParserError("half an answer"),
+]
+
+
+class ConditionalCheckFailedException(ClientError):
+    pass
+
+
+class Client:
+    """Answers every call with the next line of a script, and keeps count."""
+
+    exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
+
+    def __init__(self, *script: Any) -> None:
+        self.script = list(script)
+        self.calls = 0
+
+    def _call(self, **_: Any) -> Any:
+        self.calls += 1
+        line = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if isinstance(line, Exception):
+            raise line
+        return line
+
+    get_item = put_item = update_item = query = _call
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch):
+    """Pause by moving the clock, not by waiting."""
+    clock = [1000.0]
+    taken: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        taken.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr("squrl.store.time.sleep", sleep)
+    monkeypatch.setattr("squrl.store.time.monotonic", lambda: clock[0])
+    return taken
+
+
+def a_store(client: Any, remaining_ms: int = 10_000) -> DynamoDBUrlStore:
+    return DynamoDBUrlStore(client, "squrl-urls-test", remaining_ms)
+
+
+OPERATIONS = {
+    "get": lambda store: store.get("abc"),
+    "count_click": lambda store: store.count_click("abc", NOW),
+    "find_live": lambda store: store.find_live(LINK.kind, NOW),
+    "renew": lambda store: store.renew("abc", LINK.kind, NOW),
+    "claim": lambda store: store.claim(LINK, NOW),
+}
+SUCCESS = {"Item": ITEM, "Attributes": ITEM, "Items": [ITEM]}
+
+
+@pytest.mark.parametrize("failure", [*THROTTLED, *NEVER_SENT], ids=str)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_given_a_call_that_was_not_applied_when_it_fails_then_it_is_tried_again(operation, failure, pauses):
+    client = Client(failure, failure, SUCCESS)
+
+    OPERATIONS[operation](a_store(client))
+
+    assert client.calls == 3
+    assert len(pauses) == 2
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=str)
+@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"count_click"}))
+def test_given_an_unknown_outcome_when_repeating_does_no_harm_then_it_is_tried_again(operation, failure):
+    client = Client(failure, SUCCESS)
+
+    OPERATIONS[operation](a_store(client))
+
+    assert client.calls == 2
+
+
+@pytest.mark.parametrize("failure", UNKNOWN, ids=str)
+def test_given_an_unknown_outcome_when_a_click_was_counted_then_it_is_never_repeated(failure, pauses):
+    client = Client(failure, SUCCESS)
+
+    with pytest.raises(ServiceUnavailable):
+        a_store(client).count_click("abc", NOW)
+
+    assert client.calls == 1
+    assert pauses == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [(THROTTLED[0], RateLimitExceeded), (NEVER_SENT[0], ServiceUnavailable), (UNKNOWN[0], ServiceUnavailable)],
+    ids=str,
+)
+def test_given_a_failure_that_lasts_when_the_attempts_are_used_up_then_the_caller_is_told(failure, told, pauses):
+    client = Client(failure)
+
+    with pytest.raises(told):
+        a_store(client).get("abc")
+
+    assert client.calls == ATTEMPTS
+    assert sum(pauses) < 2
+
+
+def test_given_little_time_when_a_call_fails_then_no_attempt_is_begun_that_could_end_too_late():
+    attempt = store_module.CONNECT_TIMEOUT + store_module.READ_TIMEOUT
+    client = Client(UNKNOWN[2])
+
+    with pytest.raises(ServiceUnavailable):
+        a_store(client, remaining_ms=int(1000 * (attempt + store_module.MARGIN)) - 1).get("abc")
+
+    assert client.calls == 1
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_given_a_call_that_dynamodb_refuses_when_it_fails_then_that_is_a_defect_and_goes_up_unchanged(operation):
+    refusal = answered("AccessDeniedException", 400)
+    client = Client(refusal)
+
+    with pytest.raises(ClientError) as caught:
+        OPERATIONS[operation](a_store(client))
+
+    assert caught.value is refusal
+    assert client.calls == 1
+
+
+def test_the_client_leaves_every_decision_to_try_again_to_the_store(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    config: Any = store_module.connect().meta.config
+
+    assert config.retries["total_max_attempts"] == 1
+    assert (config.connect_timeout, config.read_timeout) == (0.5, 1.0)
