@@ -10,7 +10,6 @@ from local.tables import create_tables
 
 from squrl.links import Link
 from squrl.store import INDEX, DynamoDBUrlStore, from_item, to_item
-from tests.ports import free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -20,7 +19,7 @@ TABLE = "squrl-urls-local"
 
 @pytest.fixture(scope="session")
 def dynamodb_endpoint() -> Iterator[str]:
-    with engine(port=free_port(), in_memory=True) as endpoint:
+    with engine(0, in_memory=True) as endpoint:
         create_tables(endpoint)
         yield endpoint
 

@@ -141,11 +141,11 @@ def test_given_a_known_destination_when_posted_then_it_is_ok_and_not_created(url
     ("base_url", "headers", "start"),
     [
         ("", {"host": "go.example.com", "x-forwarded-proto": "https"}, "https://go.example.com/"),
-        ("", {"host": "127.0.0.1:3000", "x-forwarded-proto": "http"}, "http://127.0.0.1:3000/"),
+        ("", {"Host": "127.0.0.1:3000", "X-Forwarded-Proto": "http"}, "http://127.0.0.1:3000/"),
         ("", {"host": '"><script>', "x-forwarded-proto": "gopher"}, "https://a1b2c3d4e5.execute-api.us-east-1."),
         ("https://sq.example", {"host": "go.example.com", "x-forwarded-proto": "http"}, "https://sq.example/"),
     ],
-    ids=["the caller's", "with its port", "a host that is none", "the stack's"],
+    ids=["the caller's", "with its port, as SAM CLI sends it", "a host that is none", "the stack's"],
 )
 def test_given_a_base_url_or_none_when_posted_then_the_short_url_starts_with_it(
     urls, environment, base_url, headers, start
@@ -197,6 +197,16 @@ def test_given_an_intranet_when_a_private_destination_is_posted_then_the_setting
     assert answer["statusCode"] == status
 
 
+def test_given_an_address_that_is_none_when_posted_then_none_is_kept(urls, environment):
+    environment("STORE_CREATOR_IP", "true")
+    event = events.load("create_url/http.json")
+    event["requestContext"]["http"]["sourceIp"] = ["x"]
+
+    answer = invoke("create_url", event)
+
+    assert urls.links[json.loads(answer["body"])["short_code"]].creator_ip is None
+
+
 @pytest.mark.parametrize(("store_creator_ip", "kept"), [("false", None), ("true", "192.0.2.44")])
 def test_given_the_operators_choice_when_posted_then_the_creators_address_is_kept_or_not(
     urls, environment, store_creator_ip, kept
@@ -221,6 +231,7 @@ def test_given_the_operators_choice_when_posted_then_the_creators_address_is_kep
         "{'original_url': 1}",
         "[" * 100_000,
         "1" * 5000,
+        '{"original_url": "https://example.com/", "ttl_hours": NaN}',
         b"\xff\xfe\xfd",
     ],
     ids=str,

@@ -59,7 +59,8 @@ class Request:
         self.is_http = "http" in context
         self._http = _mapping(context.get("http"))
         self._domain_name = context.get("domainName")
-        self._headers = _mapping(_mapping(event).get("headers"))
+        # API Gateway sends the names in lower case, SAM CLI as the client wrote them.
+        self._headers = {name.lower(): value for name, value in _mapping(_mapping(event).get("headers")).items()}
 
     @property
     def method(self) -> str:
@@ -69,7 +70,8 @@ class Request:
     @property
     def source_ip(self) -> str | None:
         """The caller's address; ``None`` for a direct invocation."""
-        return self._http.get("sourceIp")
+        address = self._http.get("sourceIp")
+        return address if isinstance(address, str) else None
 
     @property
     def origin(self) -> str | None:
@@ -84,7 +86,7 @@ class Request:
 
     def path_parameter(self, name: str) -> str:
         """Return a part of the path, decoded by the API; empty if it is not there."""
-        value = _mapping(self._event.get("pathParameters")).get(name)
+        value = _mapping(_mapping(self._event).get("pathParameters")).get(name)
         return value if isinstance(value, str) else ""
 
     def fields(self) -> Mapping[str, Any]:
@@ -105,7 +107,7 @@ class Request:
         try:
             if self._event.get("isBase64Encoded"):
                 body = base64.b64decode(body, validate=True)
-            return json.loads(body)
+            return json.loads(body, parse_constant=_refuse)
         except (TypeError, ValueError, binascii.Error, RecursionError):
             return None
 
@@ -156,6 +158,11 @@ def _failure(error: SqurlError, request: Request) -> Answer:
         result["status"] = error.status
     retry_after = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return Answer(error.status, result, NO_STORE | retry_after)
+
+
+def _refuse(constant: str) -> None:
+    """Refuse ``NaN`` and the infinities, which Python reads but JSON (RFC 8259) doesn't have."""
+    raise ValueError(constant)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

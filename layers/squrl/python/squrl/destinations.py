@@ -6,6 +6,7 @@ stays as the caller wrote it.
 """
 
 import re
+import unicodedata
 from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -80,11 +81,11 @@ def accept(url: str, *, allow_private: bool = False, own_hosts: Collection[str] 
     try:
         read = ada_url.URL(url)
         stored = f"{scheme}://{read.host}{behind_host}"
-        agrees = ada_url.URL(stored).href == read.href
+        is_certain = ada_url.URL(stored).href == read.href and _is_normal(read.hostname)
     except ValueError:
-        raise InvalidUrl("The URL's host or port is not one that a browser can read") from None
-    if not agrees:
-        raise InvalidUrl("The URL's host can be read in more than one way")
+        raise InvalidUrl("The URL must have a host and a port that a browser can read") from None
+    if not is_certain:
+        raise InvalidUrl("The URL must have a host that can be read in one way only")
     if len(stored.encode()) > MAX_BYTES:
         raise InvalidUrl(f"The URL must have at most {MAX_BYTES} bytes")
     host = read.hostname.removesuffix(".")
@@ -118,13 +119,30 @@ def _split(url: str) -> tuple[str, str]:
     return scheme, form["behind"]
 
 
+def _is_normal(host: str) -> bool:
+    """Tell whether what a host's punycode stands for is normalised (NFC), as UTS 46 has it.
+
+    ada 4.0.0 forgets that where a precomposed character is followed by a mark that would combine with it
+    (``\u00e9\u0327``), and so ends up at another host than a browser.
+    """
+    for label in host.split("."):
+        if label.startswith("xn--"):
+            try:
+                name = label.removeprefix("xn--").encode().decode("punycode")
+            except UnicodeError:
+                continue  # stands for nothing, so there is nothing to mistake it for
+            if not unicodedata.is_normalized("NFC", name):
+                return False
+    return True
+
+
 def _check_name(host: str) -> None:
     """Refuse what DNS can't hold (RFC 1035, section 2.3.4; RFC 1123, section 2.1)."""
     labels = host.split(".")
     if len(host) > 253 or any(not 1 <= len(label) <= 63 for label in labels):  # noqa: PLR2004 (the RFCs' numbers)
-        raise InvalidUrl("The URL's host must have labels of 1 to 63 bytes and at most 253 bytes")
+        raise InvalidUrl("The URL must have a host with labels of 1 to 63 bytes and at most 253 bytes")
     if any(label.startswith("-") or label.endswith("-") for label in labels):
-        raise InvalidUrl("The URL's host must not have a label that begins or ends with a hyphen")
+        raise InvalidUrl("The URL must not have a host with a label that begins or ends with a hyphen")
 
 
 def _is_private(host: str, host_type: ada_url.HostType) -> bool:
@@ -134,7 +152,7 @@ def _is_private(host: str, host_type: ada_url.HostType) -> bool:
         case ada_url.HostType.IPV6:
             return _is_private_ipv6(IPv6Address(host.strip("[]")))
         case _:
-            return "." not in host or host.endswith(_PRIVATE_SUFFIXES)
+            return "." not in host or f".{host}".endswith(_PRIVATE_SUFFIXES)
 
 
 def _is_private_ipv4(address: IPv4Address) -> bool:

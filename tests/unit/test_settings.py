@@ -1,0 +1,166 @@
+"""The functions' settings: typed, complete, checked."""
+
+import dataclasses
+import os
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from squrl.settings import CreateSettings, Settings, SettingsError
+
+ENVIRONMENT = {
+    "TABLE_NAME": "squrl-urls-test",
+    "BASE_URL": "https://go.example.com",
+    "ALLOW_PRIVATE_DESTINATIONS": "false",
+    "STORE_CREATOR_IP": "true",
+}
+
+
+def test_given_every_variable_when_the_settings_of_create_are_read_then_each_has_its_type():
+    environment = ENVIRONMENT | {"PATH": "/bin", "AWS_REGION": "eu-central-1"}
+
+    settings = CreateSettings.from_environment(environment)
+
+    assert dataclasses.asdict(settings) == {
+        "table_name": "squrl-urls-test",
+        "base_url": "https://go.example.com",
+        "allow_private_destinations": False,
+        "store_creator_ip": True,
+    }
+
+
+def test_given_only_the_table_when_the_settings_of_redirect_are_read_then_nothing_else_is_needed():
+    environment = {"TABLE_NAME": "squrl-urls-test"}
+
+    settings = Settings.from_environment(environment)
+
+    assert dataclasses.asdict(settings) == {"table_name": "squrl-urls-test"}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENT)
+def test_given_a_missing_variable_when_the_settings_are_read_then_the_error_names_it(name):
+    environment = {key: value for key, value in ENVIRONMENT.items() if key != name}
+
+    with pytest.raises(SettingsError, match=rf"\b{name}\b") as failure:
+        CreateSettings.from_environment(environment)
+
+    assert not [other for other in environment if other in str(failure.value)]
+
+
+def test_given_a_variable_of_the_process_only_when_the_settings_are_read_then_it_is_missing(monkeypatch):
+    monkeypatch.setenv("TABLE_NAME", "squrl-urls-test")
+
+    with pytest.raises(SettingsError, match="TABLE_NAME"):
+        Settings.from_environment({})
+
+    assert Settings.from_environment(os.environ).table_name == "squrl-urls-test"
+
+
+@pytest.mark.parametrize("name", ["ALLOW_PRIVATE_DESTINATIONS", "STORE_CREATOR_IP"])
+@pytest.mark.parametrize("value", ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"])
+def test_given_a_flag_that_is_neither_true_nor_false_when_read_then_it_is_no_guess_but_an_error(name, value):
+    environment = ENVIRONMENT | {name: value}
+
+    with pytest.raises(SettingsError, match=rf"\b{name}\b") as failure:
+        CreateSettings.from_environment(environment)
+
+    assert "true or false" in str(failure.value)
+
+
+@pytest.mark.parametrize("name", ["ALLOW_PRIVATE_DESTINATIONS", "STORE_CREATOR_IP"])
+@pytest.mark.parametrize(("value", "flag"), [("true", True), ("false", False)])
+def test_given_a_flag_when_read_then_it_is_a_boolean(name, value, flag):
+    environment = ENVIRONMENT | {name: value}
+
+    settings = CreateSettings.from_environment(environment)
+
+    assert getattr(settings, name.lower()) is flag
+
+
+@pytest.mark.parametrize("value", ["abc", "squrl-urls-dev", "Squrl_urls.2", "a" * 255])
+def test_given_a_table_name_that_dynamodb_allows_when_read_then_it_is_kept(value):
+    environment = ENVIRONMENT | {"TABLE_NAME": value}
+
+    settings = CreateSettings.from_environment(environment)
+
+    assert settings.table_name == value
+
+
+@pytest.mark.parametrize("value", ["", "ab", "a" * 256, "a b c", "squrl/urls", "squrl-urls\n", "tablé", "arn:aws:x"])
+@pytest.mark.parametrize("kind", [Settings, CreateSettings])
+def test_given_a_table_name_that_dynamodb_refuses_when_read_then_the_error_names_the_variable(kind, value):
+    environment = ENVIRONMENT | {"TABLE_NAME": value}
+
+    with pytest.raises(SettingsError) as failure:
+        kind.from_environment(environment)
+
+    assert "TABLE_NAME" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", "https://go.example.com", "http://localhost:3000", "http://127.0.0.1:3000", "https://a-b.example:8443"],
+)
+def test_given_a_base_url_without_a_path_when_read_then_it_is_kept(value):
+    environment = ENVIRONMENT | {"BASE_URL": value}
+
+    settings = CreateSettings.from_environment(environment)
+
+    assert settings.base_url == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "go.example.com",
+        "//go.example.com",
+        "ftp://go.example.com",
+        "https://",
+        "https://go.example.com/",
+        "https://go.example.com/s",
+        "https://go.example.com?x",
+        "https://user@go.example.com",
+        "https://GO.example.com",
+        "HTTPS://go.example.com",
+        "https://go.example.com:",
+        "https://go.example.com:port",
+        "https://go.example.com:123456",
+        " https://go.example.com",
+        "https://go.example.com\n",
+        "https://gö.example.com",
+    ],
+)
+def test_given_a_base_url_that_no_short_url_can_start_with_when_read_then_the_error_names_the_variable(value):
+    environment = ENVIRONMENT | {"BASE_URL": value}
+
+    with pytest.raises(SettingsError) as failure:
+        CreateSettings.from_environment(environment)
+
+    assert "BASE_URL" in str(failure.value)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ENVIRONMENT)), st.text(max_size=20)))
+def test_given_any_environment_when_the_settings_are_read_then_they_are_right_or_the_error_says_which_is_not(changed):
+    environment = ENVIRONMENT | changed
+
+    try:
+        settings = CreateSettings.from_environment(environment)
+    except SettingsError as error:
+        said = str(error)
+    else:
+        said = ""
+        assert settings.table_name == environment["TABLE_NAME"]
+        assert settings.base_url == environment["BASE_URL"]
+
+    assert said == "" or any(re.search(rf"\b{name}\b", said) for name in changed)
+
+
+def test_given_settings_when_someone_changes_them_then_that_fails():
+    settings = Settings.from_environment(ENVIRONMENT)
+
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.table_name = "another-table"  # type: ignore[misc]  # the point of the test
+
+    assert settings.table_name == "squrl-urls-test"
