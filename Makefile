@@ -5,11 +5,11 @@ export DYNAMODB_PORT ?= 8000
 export SAM_CLI_TELEMETRY := 0
 
 bin := .venv/bin
-# Without ENV, `make build` builds for this machine; environments run on arm64.
-machine := $(subst aarch64,arm64,$(shell uname -m))
+# Without ENV, `make build` builds for this machine; the environments run on arm64.
+architecture := $(if $(ENV),arm64,$(subst aarch64,arm64,$(shell uname -m)))
 sources := layers/squrl/python functions local tests
 
-.PHONY: help start test lint format lock build deploy clean
+.PHONY: help start test lint format lock build deploy delete clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,14 +36,26 @@ lock: .venv/installed ## Pin the newest versions of all dependencies, with hashe
 	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements-dev.txt --output-file layers/squrl/requirements.txt layers/squrl/requirements.in
 
-build: .venv/installed ## Build for this machine's processor, or with ENV=dev|prod for that environment's.
-	PYTHON=$(CURDIR)/$(bin)/python ARCHITECTURE=$(if $(ENV),arm64,$(machine)) $(bin)/sam build \
-		$(if $(ENV),--config-env $(ENV),--parameter-overrides Architecture=$(machine))
+build: .venv/installed environment ## Build for this machine's processor, or with ENV=dev|staging|prod for that environment's.
+	PYTHON=$(CURDIR)/$(bin)/python ARCHITECTURE=$(architecture) $(bin)/sam build \
+		$(if $(ENV),--config-env $(ENV),--parameter-overrides Architecture=$(architecture))
 
-deploy: ## Build for an environment and deploy it: make deploy ENV=dev|prod.
-	@test -n "$(ENV)" || { echo "Say which environment: make deploy ENV=dev" >&2; exit 2; }
-	$(MAKE) build
+deploy: needs-environment build ## Build for an environment and deploy it: make deploy ENV=dev|staging|prod.
+	@ls .aws-sam/build/SqurlLayer/python/*-$(architecture:arm64=aarch64)-linux-gnu.so >/dev/null || \
+		{ echo "The layer was not built for $(architecture): run make build ENV=$(ENV)" >&2; exit 1; }
 	$(bin)/sam deploy --config-env $(ENV)
+
+delete: .venv/installed needs-environment ## Delete an environment with its data: make delete ENV=dev|staging.
+	@test "$(ENV)" != prod || { echo "prod is not deleted by a make command: see docs/operations.md" >&2; exit 2; }
+	$(bin)/sam delete --config-env $(ENV)
+
+.PHONY: environment needs-environment
+environment:
+	@case "$(ENV)" in ""|dev|staging|prod) ;; \
+		*) echo "There is no environment $(ENV): ENV is dev, staging or prod" >&2; exit 2 ;; esac
+
+needs-environment: environment
+	@test -n "$(ENV)" || { echo "Say which environment: make $(MAKECMDGOALS) ENV=dev" >&2; exit 2; }
 
 clean: ## Remove what these commands made: environment, build, local database.
 	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

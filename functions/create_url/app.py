@@ -20,16 +20,16 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noq
     """Answer one event: an HTTP API's, or a direct invocation with the request itself."""
 
     def create(request: api.Request) -> api.Answer:
-        origins = SETTINGS.base_url, request.origin
+        origins = [*SETTINGS.origins, *request.origins]
         asked = CreateRequest.read(
             request.fields(),
             allow_private=SETTINGS.allow_private_destinations,
-            own_hosts={api.host_of(origin) for origin in origins if origin},
+            own_hosts={api.host_of(origin) for origin in origins},
         )
         links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, context.get_remaining_time_in_millis())
         creator_ip = request.source_ip if SETTINGS.store_creator_ip else None
         link, created = shorten(asked, links, int(time.time()), creator_ip=creator_ip)
-        return _answer(link, created=created, base_url=SETTINGS.base_url or request.origin)
+        return _answer(link, created=created, base_url=next(iter(origins), None))
 
     return api.serve(event, create)
 

@@ -109,6 +109,7 @@ def loaded_by(function):
         "POWERTOOLS_TRACE_DISABLED": "true",
         "TABLE_NAME": "squrl-urls-test",
         "BASE_URL": "",
+        "DOMAIN_NAME": "",
         "ALLOW_PRIVATE_DESTINATIONS": "false",
         "STORE_CREATOR_IP": "false",
     }

@@ -49,6 +49,7 @@ def environment(monkeypatch):
     variables = {
         "TABLE_NAME": "squrl-urls-test",
         "BASE_URL": "",
+        "DOMAIN_NAME": "",
         "ALLOW_PRIVATE_DESTINATIONS": "false",
         "STORE_CREATOR_IP": "false",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -158,11 +159,20 @@ def test_given_a_base_url_or_none_when_posted_then_the_short_url_starts_with_it(
     assert answer["headers"]["Location"] == json.loads(answer["body"])["short_url"]
 
 
-@pytest.mark.parametrize(("base_url", "start"), [("", None), ("https://sq.example", "https://sq.example/")])
-def test_given_a_direct_invocation_when_created_then_only_a_base_url_makes_a_short_url(
-    urls, environment, base_url, start
+@pytest.mark.parametrize(
+    ("base_url", "domain_name", "start"),
+    [
+        ("", "", None),
+        ("https://sq.example", "", "https://sq.example/"),
+        ("", "go.example", "https://go.example/"),
+        ("https://sq.example", "go.example", "https://sq.example/"),
+    ],
+)
+def test_given_a_direct_invocation_when_created_then_only_a_base_url_or_a_domain_makes_a_short_url(
+    urls, environment, base_url, domain_name, start
 ):
     environment("BASE_URL", base_url)
+    environment("DOMAIN_NAME", domain_name)
 
     answer = invoke("create_url", events.load("create_url/direct.json"))
 
@@ -172,12 +182,20 @@ def test_given_a_direct_invocation_when_created_then_only_a_base_url_makes_a_sho
 
 @pytest.mark.parametrize("allow_private", ["false", "true"])
 @pytest.mark.parametrize(
-    "destination", ["https://GO.example.com/loop", "https://go.example.com:8443/x", "https://sq.example./abc"]
+    "destination",
+    [
+        "https://GO.example.com/loop",
+        "https://go.example.com:8443/x",
+        "https://sq.example./abc",
+        "https://my.example/abc",
+        "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/abc",
+    ],
 )
 def test_given_the_shorteners_own_host_when_posted_then_it_is_refused_as_a_loop(
     urls, environment, destination, allow_private
 ):
     environment("BASE_URL", "https://sq.example")
+    environment("DOMAIN_NAME", "my.example")
     environment("ALLOW_PRIVATE_DESTINATIONS", allow_private)
     event = events.load("create_url/http.json")
 

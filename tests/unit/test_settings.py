@@ -13,6 +13,7 @@ from squrl.settings import CreateSettings, Settings, SettingsError
 ENVIRONMENT = {
     "TABLE_NAME": "squrl-urls-test",
     "BASE_URL": "https://go.example.com",
+    "DOMAIN_NAME": "",
     "ALLOW_PRIVATE_DESTINATIONS": "false",
     "STORE_CREATOR_IP": "true",
 }
@@ -26,6 +27,7 @@ def test_given_every_variable_when_the_settings_of_create_are_read_then_each_has
     assert dataclasses.asdict(settings) == {
         "table_name": "squrl-urls-test",
         "base_url": "https://go.example.com",
+        "domain_name": "",
         "allow_private_destinations": False,
         "store_creator_ip": True,
     }
@@ -164,3 +166,11 @@ def test_given_settings_when_someone_changes_them_then_that_fails():
         settings.table_name = "another-table"  # type: ignore[misc]  # the point of the test
 
     assert settings.table_name == "squrl-urls-test"
+
+
+@pytest.mark.parametrize(
+    "value", ["go.example.com/", "https://go.example.com", "GO.example.com", "go example", "g\u00f6.example"]
+)
+def test_given_a_domain_that_is_none_when_read_then_the_error_names_the_variable(value):
+    with pytest.raises(SettingsError, match="DOMAIN_NAME"):
+        CreateSettings.from_environment(ENVIRONMENT | {"DOMAIN_NAME": value})

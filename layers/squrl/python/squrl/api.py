@@ -74,15 +74,13 @@ class Request:
         return address if isinstance(address, str) else None
 
     @property
-    def origin(self) -> str | None:
-        """Scheme, host and port that the caller used; ``None`` for a direct invocation."""
+    def origins(self) -> list[str]:
+        """Scheme, host and port that the caller used, best known first; empty for a direct invocation."""
         if not self.is_http:
-            return None
+            return []
         scheme = "http" if self._headers.get("x-forwarded-proto") == "http" else "https"
-        for host in (self._headers.get("host"), self._domain_name):  # domainName lacks the port
-            if isinstance(host, str) and _HOST.fullmatch(host):
-                return f"{scheme}://{host}"
-        return None
+        hosts = self._headers.get("host"), self._domain_name  # domainName lacks the port
+        return [f"{scheme}://{host}" for host in hosts if isinstance(host, str) and _HOST.fullmatch(host)]
 
     def path_parameter(self, name: str) -> str:
         """Return a part of the path, decoded by the API; empty if it is not there."""

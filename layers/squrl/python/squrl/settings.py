@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
+_DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
 _BASE_URL = re.compile(r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?")
 
 
@@ -51,7 +52,10 @@ class CreateSettings(Settings):
     Attributes
     ----------
     base_url : str
-        What every short URL starts with, without a slash at the end; empty for the host that the caller used.
+        What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
+        the host that the caller used.
+    domain_name : str
+        The stack's own domain; empty if it has none.
     allow_private_destinations : bool
         Whether links may lead to private addresses and names.
     store_creator_ip : bool
@@ -59,6 +63,7 @@ class CreateSettings(Settings):
     """
 
     base_url: str
+    domain_name: str
     allow_private_destinations: bool
     store_creator_ip: bool
 
@@ -66,6 +71,14 @@ class CreateSettings(Settings):
         super().__post_init__()
         if not _BASE_URL.fullmatch(self.base_url):
             raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
+        if not _DOMAIN_NAME.fullmatch(self.domain_name):
+            raise SettingsError("DOMAIN_NAME must be empty, or a host")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where the stack is known to answer; short URLs start with the first of them."""
+        domain = f"https://{self.domain_name}" if self.domain_name else ""
+        return tuple(origin for origin in (self.base_url, domain) if origin)
 
 
 def _value(environment: Mapping[str, str], name: str, *, is_flag: bool) -> str | bool:
