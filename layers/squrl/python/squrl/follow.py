@@ -36,6 +36,7 @@ def follow(short_code: str, store: UrlStore, now: int, *, click: bool) -> Link:
         telemetry.count(telemetry.URL_LOOKUP_MISS)
         raise
     telemetry.count(telemetry.URL_LOOKUP_COUNT)
+    telemetry.annotate(short_code)
     return link
 
 

@@ -110,6 +110,7 @@ def shorten(
     """
     shortened = _reuse_indexed(request, store, now) or _claim_first(request, store, now, creator_ip, derivation)
     telemetry.count(telemetry.URL_CREATION_COUNT if shortened.created else telemetry.URL_REUSE_COUNT)
+    telemetry.annotate(shortened.link.short_code)
     return shortened
 
 

@@ -45,6 +45,11 @@ def observed(handler: Handler) -> Handler:
     return cast("Handler", wrapper)
 
 
+def annotate(short_code: str) -> None:
+    """Make the trace findable by the link's code."""
+    tracer.put_annotation("short_code", short_code)
+
+
 def count(name: str) -> None:
     """Count an outcome, after it happened."""
     metrics.add_metric(name, MetricUnit.Count, 1)
