@@ -224,7 +224,8 @@ def test_given_create_when_it_starts_then_it_does_load_what_the_redirect_must_no
     assert "squrl.follow" not in loaded
 
 
-@pytest.mark.parametrize("module", MODULES)
+# telemetry reads the one variable that Lambda sets anew for each request: the trace's header.
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"telemetry"}))
 def test_given_a_module_of_the_layer_when_read_then_it_never_asks_the_process_for_its_environment(module):
     path = MODULES[module]
 

@@ -1,6 +1,7 @@
 """Logs, metrics and traces, through Powertools. What must not be known of a visitor never reaches this file."""
 
 import functools
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -28,26 +29,41 @@ Handler = Callable[[Any, LambdaContext], dict[str, Any]]
 
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
-tracer = Tracer(patch_modules=["botocore"])
 
 
 def observed(handler: Handler) -> Handler:
     """Wrap a Lambda handler: request id in every log record, a trace, metrics written once, at the end."""
 
+    @functools.cache
+    def traced() -> Handler:
+        # An answer holds the destination, which is not for the trace.
+        return cast("Handler", _tracer().capture_lambda_handler(handler, capture_response=False))
+
     @metrics.log_metrics(capture_cold_start_metric=True)
     @logger.inject_lambda_context
-    @tracer.capture_lambda_handler(capture_response=False)  # an answer holds the destination
     @functools.wraps(handler)
     def wrapper(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
         with timed(FUNCTION_DURATION):
-            return handler(event, context)
+            return (traced() if _is_sampled() else handler)(event, context)
 
     return cast("Handler", wrapper)
 
 
+@functools.cache
+def _tracer() -> Tracer:
+    """Return the tracer. Making it loads the X-Ray SDK, which takes a third of a cold start."""
+    return Tracer(patch_modules=["botocore"])
+
+
+def _is_sampled() -> bool:
+    """Tell whether X-Ray wants this request; Lambda sets the header's variable anew for each."""
+    return "Sampled=1" in os.environ.get("_X_AMZN_TRACE_ID", "")
+
+
 def annotate(short_code: str) -> None:
     """Make the trace findable by the link's code."""
-    tracer.put_annotation("short_code", short_code)
+    if _is_sampled():
+        _tracer().put_annotation("short_code", short_code)
 
 
 def count(name: str) -> None:
