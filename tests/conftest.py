@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-import boto3
 import pytest
-from local.dynamodb import engine
+from local.dynamodb import client, engine
 from local.tables import create_tables
 
 from squrl.links import Link
@@ -26,13 +25,7 @@ def dynamodb_endpoint() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def dynamodb(dynamodb_endpoint: str) -> "DynamoDBClient":
-    return boto3.client(
-        "dynamodb",
-        endpoint_url=dynamodb_endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="any",
-        aws_secret_access_key="any",  # noqa: S106 (DynamoDB Local takes any)
-    )
+    return client(dynamodb_endpoint)
 
 
 @pytest.fixture

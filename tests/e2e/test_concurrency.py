@@ -2,22 +2,10 @@
 
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+
+from tests.concurrency import all_at_once
 
 CLIENTS = 32
-
-
-def all_at_once(calls):
-    """Run every call in a thread of its own, all released at the same moment, and return their results."""
-    barrier = Barrier(len(calls))
-
-    def run(call):
-        barrier.wait(timeout=30)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(run, calls))
 
 
 def a_url() -> str:

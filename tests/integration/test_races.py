@@ -2,31 +2,19 @@
 
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import chain
-from threading import Barrier
 
 import pytest
 
 from squrl import codes
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.shorten import CreateRequest, shorten
+from tests.concurrency import all_at_once
 
 NOW = 1_800_000_000
 ROUNDS = 10
 RIVALS = 8
-
-
-def all_at_once(calls):
-    barrier = Barrier(len(calls))
-
-    def run(call):
-        barrier.wait(timeout=30)
-        return call()
-
-    with ThreadPoolExecutor(len(calls)) as threads:
-        return list(threads.map(run, calls))
 
 
 def a_kind(ttl_hours=None):
