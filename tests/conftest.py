@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
 from local.dynamodb import client, engine
 from local.tables import create_tables
-
 from squrl.links import Link
 from squrl.store import INDEX, DynamoDBUrlStore, from_item, to_item
 

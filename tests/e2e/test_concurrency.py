@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from functools import partial
 
 from tests.concurrency import all_at_once
 
@@ -16,7 +17,7 @@ def test_given_identical_requests_at_once_when_created_then_they_all_get_the_one
     for wishes in ({}, {"ttl_hours": 24}, {"redirect_type": "302"}):
         url = a_url()
 
-        answers = all_at_once([lambda url=url, wishes=wishes: api.create(original_url=url, **wishes)] * CLIENTS)
+        answers = all_at_once([partial(api.create, original_url=url, **wishes)] * CLIENTS)
 
         assert Counter(answer.status_code for answer in answers) == {201: 1, 200: CLIENTS - 1}
         assert len({answer.json()["short_code"] for answer in answers}) == 1
@@ -27,7 +28,7 @@ def test_given_a_fight_for_one_custom_code_when_created_then_one_wins_and_the_ot
     code = f"fight-{time.time_ns() % 10**12}"
     urls = [f"{a_url()}/{number}" for number in range(CLIENTS)]
 
-    answers = all_at_once([lambda url=url: api.create(original_url=url, custom_code=code) for url in urls])
+    answers = all_at_once([partial(api.create, original_url=url, custom_code=code) for url in urls])
 
     assert Counter(answer.status_code for answer in answers) == {201: 1, 409: CLIENTS - 1}
     winner = next(answer.json() for answer in answers if answer.status_code == 201)

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 import pytest
@@ -42,8 +43,8 @@ def test_given_renewals_and_reclaims_at_the_second_of_expiry_when_they_race_then
         others = [Link(link.short_code, a_kind(), timestamp(NOW), None) for _ in range(RIVALS)]
 
         results = all_at_once(
-            [lambda link=link: dynamodb_store.renew(link.short_code, link.kind, NOW - 1)] * RIVALS
-            + [lambda other=other: dynamodb_store.claim(other, NOW) for other in others]
+            [partial(dynamodb_store.renew, link.short_code, link.kind, NOW - 1)] * RIVALS
+            + [partial(dynamodb_store.claim, other, NOW) for other in others]
         )
 
         renewals, holders = results[:RIVALS], results[RIVALS:]
@@ -65,8 +66,8 @@ def test_given_identical_requests_before_and_after_expiry_when_they_race_then_on
         put_row(Link(codes.derive(kind, 0), kind, timestamp(NOW - 86_400), NOW, click_count=5))
 
         results = all_at_once(
-            [lambda kind=kind: shorten(CreateRequest(kind, None), dynamodb_store, NOW - 1)] * RIVALS
-            + [lambda kind=kind: shorten(CreateRequest(kind, None), dynamodb_store, NOW)] * RIVALS
+            [partial(shorten, CreateRequest(kind, None), dynamodb_store, NOW - 1)] * RIVALS
+            + [partial(shorten, CreateRequest(kind, None), dynamodb_store, NOW)] * RIVALS
         )
 
         assert {link.short_code for link, _ in results} == {codes.derive(kind, 0)}
@@ -83,14 +84,11 @@ def test_given_identical_requests_whose_codes_others_hold_when_they_race_then_th
         put_row(Link(f"{prefix}-1", a_kind(), timestamp(NOW), None, status=DISABLED))
         put_row(Link(f"{prefix}-2", a_kind(1), timestamp(NOW - 7200), NOW - 3600))
 
-        results = all_at_once(
-            [
-                lambda kind=kind, prefix=prefix: shorten(
-                    CreateRequest(kind, None), dynamodb_store, NOW, derivation=lambda _, probe: f"{prefix}-{probe}"
-                )
-            ]
-            * RIVALS
-        )
+        def derivation(_, probe, prefix=prefix):
+            return f"{prefix}-{probe}"
+
+        request = partial(shorten, CreateRequest(kind, None), dynamodb_store, NOW, derivation=derivation)
+        results = all_at_once([request] * RIVALS)
 
         assert {link.short_code for link, _ in results} == {f"{prefix}-2"}
         assert Counter(created for _, created in results) == {True: 1, False: RIVALS - 1}
