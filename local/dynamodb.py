@@ -8,12 +8,13 @@ import fcntl
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -105,27 +106,35 @@ def engine(port: int | None = None, *, in_memory: bool = False, home: Path = HOM
         yield endpoint
         return
     program = install(home)
-    with _data_folder(None if in_memory else home / "data") as (where, held):
+    with ExitStack() as stack:
+        where = ["-inMemory"]
+        held: tuple[int, ...] = ()
+        if not in_memory:
+            lock = _lock(home / "data", endpoint)
+            if lock is None:
+                yield endpoint
+                return
+            stack.enter_context(lock)
+            where, held = ["-dbPath", str(home / "data")], (lock.fileno(),)
         log = home / f"dynamodb-{port}.log"
-        with log.open("w") as output:
-            child = processes.start(
-                [
-                    str(java()),
-                    *_JVM_OPTIONS,
-                    f"-Djava.library.path={program / 'DynamoDBLocal_lib'}",
-                    *("-jar", str(program / "DynamoDBLocal.jar"), "-disableTelemetry"),
-                    *("-port", str(port), "-sharedDb", *where),
-                ],
-                cwd=home,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=held,
-            )
-        try:
-            _wait_until_ready(child, endpoint, log)
-            yield endpoint
-        finally:
-            processes.stop(child, patience=10)
+        if in_memory:
+            stack.callback(log.unlink, missing_ok=True)  # tests come on ever new ports
+        child = processes.start(
+            [
+                str(java()),
+                *_JVM_OPTIONS,
+                f"-Djava.library.path={program / 'DynamoDBLocal_lib'}",
+                *("-jar", str(program / "DynamoDBLocal.jar"), "-disableTelemetry"),
+                *("-port", str(port), "-sharedDb", *where),
+            ],
+            cwd=home,
+            stdout=stack.enter_context(log.open("w")),
+            stderr=subprocess.STDOUT,
+            pass_fds=held,
+        )
+        stack.callback(processes.stop, child, patience=10)
+        _wait_until_ready(child, endpoint, log)
+        yield endpoint
 
 
 def install(home: Path = HOME) -> Path:
@@ -221,40 +230,31 @@ def _unpack(archive: Path, folder: Path) -> Path:
     return folder / "package" / "emulator"
 
 
-@contextmanager
-def _data_folder(folder: Path | None) -> Iterator[tuple[tuple[str, ...], tuple[int, ...]]]:
-    """Yield the engine's option for where its data is, and the file that it has to hold open: the lock on the data.
+def _lock(folder: Path, endpoint: str) -> IO[str] | None:
+    """Return the lock on a folder of data, which is the engine's as well as ours and lasts until both have ended.
 
-    The lock is the engine's as well as ours, so that it lasts until both have ended.
+    Returns `None` if it is the engine of this endpoint that has it, started by somebody else at the same time.
     """
-    if folder is None:
-        yield ("-inMemory",), ()
-        return
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        _lock_data(lock)
-        yield ("-dbPath", str(folder)), (lock.fileno(),)
-
-
-def _lock_data(lock: IO[str]) -> None:
+    lock = (folder / "lock").open("w")
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
-        try:
+        with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() > deadline:
-                raise LocalError(
-                    f"The data in {Path(lock.name).parent} is in use by a DynamoDB Local on another port. Stop "
-                    "that one, set DYNAMODB_PORT to its port, or try --in-memory."
-                ) from error
-            time.sleep(0.1)
-        else:
-            return
+            return lock
+        if time.monotonic() > deadline or _answers(endpoint):
+            break
+        time.sleep(0.1)
+    lock.close()
+    if _answers(endpoint):
+        return None
+    raise LocalError(
+        f"The data in {folder} is in use by a DynamoDB Local on another port. Stop that one, set DYNAMODB_PORT to its "
+        "port, or try --in-memory."
+    )
 
 
 def _is_taken(port: int) -> bool:
-    import socket  # noqa: PLC0415
-
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -271,7 +271,7 @@ def _wait_until_ready(child: "subprocess.Popen[str]", endpoint: str, log: Path) 
     deadline = time.monotonic() + _START_SECONDS
     while not _answers(endpoint):
         if child.poll() is not None or time.monotonic() > deadline:
-            what = "ended at once" if child.poll() is not None else f"didn't answer within {_START_SECONDS} seconds"
+            what = "ended" if child.poll() is not None else f"didn't answer within {_START_SECONDS} seconds"
             tail = "\n".join(log.read_text(errors="replace").splitlines()[-10:])
             raise LocalError(f"DynamoDB Local {what}. The end of {log}:\n{tail}")
         time.sleep(0.05)

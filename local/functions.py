@@ -403,6 +403,7 @@ class Runtime:
         self._write = write
         self._fail = fail
         self._pools: dict[str, Pool] = {}
+        self._closed = False
         self._lock = threading.Lock()
 
     def invoke(
@@ -431,11 +432,12 @@ class Runtime:
             function = self.function(config)
             answered, answer = pool.invoke(function, event)
         except LocalError as error:
-            self._fail(str(error))
+            if not self._closed:
+                self._fail(str(error))
             return
         stdout.write_str(answer)
         stdout.flush()
-        if not answered:
+        if not answered and not self._closed:  # who stops everything need not be told what that ends
             self._explain(function, answer)
 
     def run(self, function_config: "FunctionConfig", **_options: object) -> None:
@@ -470,6 +472,7 @@ class Runtime:
     def close(self) -> None:
         """End all processes."""
         with self._lock:
+            self._closed = True
             pools = list(self._pools.values())
         for pool in pools:
             pool.close()

@@ -40,8 +40,14 @@ def sam_local(command: str, endpoint: str, log: Path, *options: str) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def api_url(dynamodb_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    for port in sam_local("start-api", dynamodb_endpoint, tmp_path_factory.mktemp("start-api") / "log"):
+def api_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the API's terminal shows, the functions' logs among it."""
+    return tmp_path_factory.mktemp("start-api") / "log"
+
+
+@pytest.fixture(scope="session")
+def api_url(dynamodb_endpoint: str, api_log: Path) -> Iterator[str]:
+    for port in sam_local("start-api", dynamodb_endpoint, api_log, "--parameter-overrides", "LogLevel=DEBUG"):
         yield f"http://127.0.0.1:{port}"
 
 

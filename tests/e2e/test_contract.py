@@ -359,6 +359,24 @@ def test_given_no_code_when_invoked_directly_then_it_is_a_validation_error(invok
     assert (answer["error"], answer["status"]) == ("ValidationError", 400)
 
 
+# What is logged
+
+
+def test_given_secrets_when_created_and_followed_then_none_of_them_is_logged_at_any_level(api, api_log):
+    secret = f"secret-{time.time_ns()}"
+    headers = {"User-Agent": f"{secret}-agent", "Referer": f"https://{secret}.example/"}
+
+    created = api.request("POST", "/create", json={"original_url": f"{a_url()}/{secret}"}, headers=headers)
+    refused = api.request("POST", "/create", json={f"{secret}-field": f"https://{secret}.example/"}, headers=headers)
+    followed = api.request("GET", f"/{created.json()['short_code']}", headers=headers)
+
+    assert [answer.status_code for answer in (created, refused, followed)] == [201, 400, 301]
+    log = api_log.read_text()
+    assert '"url_creation_count"' in log
+    assert secret not in log
+    assert "botocore" not in log
+
+
 # Neither the client nor the wire breaks it
 
 

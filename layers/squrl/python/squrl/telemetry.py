@@ -1,6 +1,7 @@
 """Logs, metrics and traces, through Powertools. What must not be known of a visitor never reaches this file."""
 
 import functools
+import logging
 import os
 import time
 import traceback
@@ -27,6 +28,9 @@ ERROR_COUNT = "error_count"
 
 Handler = Callable[[Any, LambdaContext], dict[str, Any]]
 
+# Lambda lets every level through, so that LogLevel alone decides; libraries would then log each request at DEBUG, with
+# all that is in it.
+logging.getLogger().setLevel(logging.WARNING)
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
 
