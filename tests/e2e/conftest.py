@@ -41,7 +41,7 @@ def sam_local(command: str, endpoint: str, log: Path, *options: str) -> Iterator
 
 @pytest.fixture(scope="session")
 def api_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the API's terminal shows, the functions' logs among it."""
+    """Name the file that has what the API's terminal shows, the functions' logs among it."""
     return tmp_path_factory.mktemp("start-api") / "log"
 
 
