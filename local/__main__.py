@@ -34,6 +34,8 @@ def main() -> None:
         wrong = command not in ("-h", "--help", "dynamodb")
         print(USAGE, end="", file=sys.stderr if wrong else sys.stdout)
         sys.exit(2 if wrong else 0)
+    # A shell starts what it puts into the background with SIGINT ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # SIGTERM by itself would end this process with no chance to end the others.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     from local import sam  # noqa: PLC0415 - a second, which the help doesn't need
