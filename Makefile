@@ -9,7 +9,7 @@ bin := .venv/bin
 architecture := $(if $(ENV),arm64,$(subst aarch64,arm64,$(shell uname -m)))
 sources := layers/squrl/python functions local tests
 
-.PHONY: help start test lint format lock build deploy delete clean
+.PHONY: help start test lint security audit format lock build deploy delete clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,15 @@ lint: .venv/installed ## Check style, types and the template; change nothing.
 	$(bin)/mypy $(sources)
 	$(bin)/sam validate --lint
 
+security: .local/checks/installed ## Check template, code and workflows for what weakens security.
+	.local/checks/bin/checkov
+	.local/checks/bin/bandit --quiet --recursive --severity-level medium layers functions local # ruff has the low ones
+	.local/checks/bin/actionlint
+	.local/checks/bin/zizmor --quiet --offline .github
+
+audit: .local/checks/installed ## Ask PyPI for known vulnerabilities of what is deployed.
+	.local/checks/bin/pip-audit --strict --disable-pip --require-hashes --requirement layers/squrl/requirements.txt
+
 format: .venv/installed ## Put the code into its standard form.
 	$(bin)/ruff check --fix
 	$(bin)/ruff format
@@ -35,6 +44,10 @@ lock: .venv/installed ## Pin the newest versions of all dependencies, with hashe
 		--output-file requirements-dev.txt requirements-dev.in
 	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--constraint requirements-dev.txt --output-file layers/squrl/requirements.txt layers/squrl/requirements.in
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--output-file requirements-checks.txt requirements-checks.in
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--output-file requirements-ministack.txt requirements-ministack.in
 
 build: .venv/installed environment ## Build for this machine's processor, or with ENV=dev|staging|prod for that environment's.
 	PYTHON=$(CURDIR)/$(bin)/python ARCHITECTURE=$(architecture) $(bin)/sam build \
@@ -43,7 +56,7 @@ build: .venv/installed environment ## Build for this machine's processor, or wit
 deploy: needs-environment build ## Build for an environment and deploy it: make deploy ENV=dev|staging|prod.
 	@ls .aws-sam/build/SqurlLayer/python/*-$(architecture:arm64=aarch64)-linux-gnu.so >/dev/null || \
 		{ echo "The layer was not built for $(architecture): run make build ENV=$(ENV)" >&2; exit 1; }
-	$(bin)/sam deploy --config-env $(ENV)
+	$(bin)/sam deploy --config-env $(ENV) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)
 
 delete: .venv/installed needs-environment ## Delete an environment with its data: make delete ENV=dev|staging.
 	@test "$(ENV)" != prod || { echo "prod is not deleted by a make command: see docs/operations.md" >&2; exit 2; }
@@ -67,4 +80,11 @@ clean: ## Remove what these commands made: environment, build, local database.
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--requirement requirements-dev.txt
+	touch $@
+
+# Tools whose dependencies clash with the others' have an environment each.
+.local/%/installed: requirements-%.txt
+	rm -rf $(@D)
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
 	touch $@

@@ -166,7 +166,7 @@ def _require_free(host: str, port: int) -> None:
 def _say_ready(server: BaseWSGIServer) -> None:
     """Tell that the server listens, in the place of its warning that it is for development."""
     scheme = "https" if server.ssl_context else "http"
-    host = "127.0.0.1" if server.host == "0.0.0.0" else server.host  # noqa: S104
+    host = "127.0.0.1" if server.host == "0.0.0.0" else server.host  # nosec B104 # noqa: S104 - compared
     url = f"{scheme}://{host}:{server.port}"
     if Context.command == "start-api":
         body = '{"original_url": "https://example.com/a/long/path"}'
