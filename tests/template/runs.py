@@ -1,0 +1,234 @@
+"""What a function really does: the calls that it makes and the metrics that it writes, over every outcome there is.
+
+The handler is the real one, in the environment that the template gives it, with the real store and client; only
+DynamoDB's answers are made up. Whatever a table can answer is answered in turn, so no path is forgotten.
+"""
+
+import functools
+import importlib.util
+import io
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+from squrl.links import DISABLED, Kind, Link, timestamp
+from squrl.settings import Settings
+from squrl.store import to_item
+from tests import events
+from tests.template.stack import REGION, ROOT, Stack
+
+DESTINATION = "https://example.com/a"
+FOREVER, FOR_A_DAY = Kind(DESTINATION, "301", None), Kind(DESTINATION, "302", 24)
+NOW = int(time.time())
+LIVE, EXPIRED = NOW + 3600, NOW - 3600
+
+ROWS = [
+    Link("abc", FOREVER, timestamp(NOW), None),
+    Link("abc", FOREVER, timestamp(NOW), None, status=DISABLED),
+    Link("abc", FOR_A_DAY, timestamp(NOW), LIVE),
+    Link("abc", FOR_A_DAY, timestamp(NOW), EXPIRED),
+    Link("abc", FOR_A_DAY, timestamp(NOW), None, status=DISABLED),
+]
+
+EVENTS: dict[str, list[Any]] = {
+    "functions/create_url/": [
+        {"original_url": DESTINATION},
+        {"original_url": DESTINATION, "custom_code": "my-code"},
+        {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24},
+        {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24, "custom_code": "my-code"},
+        *(events.load(name) for name in events.ANSWERS if re.match("create_url/http_.*error|.*invalid_url", name)),
+    ],
+    "functions/redirect/": [events.load(name) for name in events.ANSWERS if name.startswith("redirect/")],
+}
+
+# What DynamoDB may answer to an operation: the body, and the code of an error. A row that is not there is left out.
+Reply = tuple[dict[str, Any], str]
+
+DEFECT: Reply = ({}, "AccessDeniedException")
+FAILURES: list[Reply] = [({}, "ThrottlingException"), ({}, "InternalServerError"), DEFECT]
+FAILED_CONDITIONS: list[Reply] = [
+    (body, "ConditionalCheckFailedException") for body in [{}, *({"Item": to_item(row)} for row in ROWS)]
+]
+REPLIES: dict[str, list[Reply]] = {
+    "GetItem": [({}, ""), *(({"Item": to_item(row)}, "") for row in ROWS), *FAILURES],
+    "Query": [({"Items": []}, ""), ({"Items": [to_item(ROWS[0])]}, ""), *FAILURES],
+    "PutItem": [({}, ""), *FAILED_CONDITIONS, *FAILURES],
+    "UpdateItem": [*(({"Attributes": to_item(row)}, "") for row in ROWS), *FAILED_CONDITIONS, *FAILURES],
+}
+
+
+class Metric(NamedTuple):
+    """One metric of CloudWatch's: all three together are its identity."""
+
+    namespace: str
+    name: str
+    dimensions: frozenset[tuple[str, str]]
+
+
+class Call(NamedTuple):
+    """One kind of call to DynamoDB; the index is empty for the table itself."""
+
+    operation: str
+    table: str
+    index_name: str
+
+
+@dataclass
+class Run:
+    """What a function did.
+
+    Attributes
+    ----------
+    settings : Settings
+        What it read from its environment.
+    calls : set of Call
+        What it asked of DynamoDB.
+    filtered : set of str
+        The attributes that its queries name.
+    metrics : set of Metric
+        What it wrote.
+    """
+
+    settings: Settings
+    calls: set[Call] = field(default_factory=set)
+    filtered: set[str] = field(default_factory=set)
+    metrics: set[Metric] = field(default_factory=set)
+
+
+def run(stack: Stack, function: str) -> Run:
+    """Run a function of the stack, by its logical id, through every outcome."""
+    properties = stack.of_type("AWS::Lambda::Function")[function]
+    source = stack.source["Resources"][function]["Properties"]
+    return _run(
+        source["CodeUri"],
+        properties["FunctionName"],
+        tuple(sorted(properties["Environment"]["Variables"].items())),
+        projected(stack),
+    )
+
+
+def projected(stack: Stack) -> frozenset[str]:
+    """Return the attributes that the table's one index holds: the keys of both, and what is projected."""
+    (table,) = stack.of_type("AWS::DynamoDB::Table").values()
+    (index,) = table["GlobalSecondaryIndexes"]
+    keys = {key["AttributeName"] for key in [*table["KeySchema"], *index["KeySchema"]]}
+    return frozenset(keys | set(index["Projection"]["NonKeyAttributes"]))
+
+
+@functools.cache
+def _run(folder: str, name: str, variables: tuple[tuple[str, str], ...], indexed: frozenset[str]) -> Run:
+    output = io.StringIO()
+    context = _Context(name)
+    with redirect_stdout(output), _loaded(folder, dict(variables)) as app:
+        result = Run(app.SETTINGS)
+        table = _Table(result, indexed, app.DYNAMODB.exceptions)
+        app.DYNAMODB._make_api_call = table.answer  # noqa: SLF001 (the one place that all operations come through)
+        for event in EVENTS[folder]:
+            pending: list[list[int]] = [[]]
+            while pending:
+                path = pending.pop()
+                table.start(path)
+                answer = app.lambda_handler(event, context)
+                assert ("InternalServerError" in json.dumps(answer)) == (DEFECT in table.given.values())
+                # Each question that was asked for the first time could have been answered otherwise.
+                for depth, operation in list(enumerate(table.given))[len(path) :]:
+                    taken = path + [0] * (depth - len(path))
+                    pending += [[*taken, other] for other in range(1, len(REPLIES[operation]))]
+    result.metrics = {metric for line in output.getvalue().splitlines() for metric in _metrics(json.loads(line))}
+    return result
+
+
+class _Table:
+    """Answers in DynamoDB's place, the same question always in the same way, as a path of choices says."""
+
+    def __init__(self, seen: Run, indexed: frozenset[str], exceptions: Any) -> None:
+        self._seen = seen
+        self._errors = {"ConditionalCheckFailedException": exceptions.ConditionalCheckFailedException}
+        self._indexed = indexed
+
+    def start(self, path: list[int]) -> None:
+        self._path = path
+        self.given: dict[str, Reply] = {}
+
+    def answer(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        self._seen.calls.add(Call(operation, request["TableName"], request.get("IndexName", "")))
+        if operation == "Query":
+            self._seen.filtered |= _attributes(request)
+        if operation not in self.given:
+            depth = len(self.given)
+            choice = self._path[depth] if depth < len(self._path) else 0
+            self.given[operation] = REPLIES[operation][choice]
+        body, code = self.given[operation]
+        if code:
+            status = 500 if code == "InternalServerError" else 400
+            answer = body | {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise self._errors.get(code, ClientError)(answer, operation)
+        if "Items" in body:
+            return {"Items": [{name: row[name] for name in row if name in self._indexed} for row in body["Items"]]}
+        return body
+
+
+class _Context(LambdaContext):
+    def __init__(self, name: str) -> None:
+        self._function_name = name
+        self._memory_limit_in_mb = 256
+        self._invoked_function_arn = f"arn:aws:lambda:{REGION}:123456789012:function:{name}"
+        self._aws_request_id = "5a3e0e5d-ca7c-4321-b27b-df5256214532"
+
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
+        return 5000
+
+
+@contextmanager
+def _loaded(folder: str, variables: dict[str, str]) -> Iterator[ModuleType]:
+    """Import a function as a cold start does: anew, with its package, in its own environment and nothing else."""
+    lambdas_own = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
+    mine = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "squrl"}
+    spec = importlib.util.spec_from_file_location("app", ROOT / folder / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    for name in mine:
+        del sys.modules[name]
+    try:
+        with (
+            patch.dict(os.environ, lambdas_own | variables, clear=True),
+            patch("boto3.DEFAULT_SESSION", new=None),
+            patch("aws_lambda_powertools.metrics.provider.cold_start.is_cold_start", new=True),
+            patch("time.sleep"),
+        ):
+            spec.loader.exec_module(module)
+            yield module
+    finally:
+        sys.modules.update(mine)
+
+
+def _metrics(record: dict[str, Any]) -> Iterator[Metric]:
+    """Read one line of output, in the Embedded Metric Format if it holds metrics.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+    """
+    for directive in record.get("_aws", {}).get("CloudWatchMetrics", []):
+        for metric in directive["Metrics"]:
+            for names in directive["Dimensions"]:
+                dimensions = frozenset((name, record[name]) for name in names)
+                yield Metric(directive["Namespace"], metric["Name"], dimensions)
+
+
+def _attributes(query: dict[str, Any]) -> set[str]:
+    """Return the attributes that a query's expressions name."""
+    expressions = f"{query['KeyConditionExpression']} {query['FilterExpression']}"
+    words = set(re.findall(r"(?<![:\w])#?\w+", expressions)) - {"AND", "OR", "NOT", "attribute_not_exists"}
+    return {query["ExpressionAttributeNames"].get(word, word) for word in words}

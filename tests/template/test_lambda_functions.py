@@ -1,0 +1,281 @@
+"""The functions and their API: what each may do, is told, and writes down."""
+
+import copy
+import dataclasses
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.template.runs import run
+from tests.template.stack import Stack
+
+FUNCTIONS = {"CreateUrlFunction": 10, "RedirectFunction": 5}  # seconds
+
+# Who reads a variable that is no setting of squrl's.
+OTHERS = {
+    "AWS_ENDPOINT_URL_DYNAMODB",  # botocore
+    "POWERTOOLS_LOG_LEVEL",
+    "POWERTOOLS_LOGGER_SAMPLE_RATE",
+    "POWERTOOLS_SERVICE_NAME",
+}
+
+
+def function(stack: Stack, name: str) -> Any:
+    return stack.of_type("AWS::Lambda::Function")[name]
+
+
+def role_of(stack: Stack, name: str) -> Any:
+    """Return the one role that a function has."""
+    roles = stack.of_type("AWS::IAM::Role")
+    (role,) = (role for id_, role in roles.items() if stack.attribute(id_, "Arn") == function(stack, name)["Role"])
+    return role
+
+
+def log_group_of(stack: Stack, name: str) -> tuple[str, dict[str, Any]]:
+    """Return the log group that Lambda is told to write to, with its logical id."""
+    told = function(stack, name).get("LoggingConfig", {}).get("LogGroup")
+    groups = stack.of_type("AWS::Logs::LogGroup").items()
+    found = [(id_, group) for id_, group in groups if group["LogGroupName"] == told]
+    assert len(found) == 1, told
+    return found[0]
+
+
+def version(stack: Stack, name: str) -> str:
+    """Return the version that the function's alias stands for: CloudFormation makes a new one for a new logical id."""
+    return str(stack.of_type("AWS::Lambda::Alias")[f"{name}Aliaslive"]["FunctionVersion"])
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_the_functions_are_these(template):
+    assert Stack(template).of_type("AWS::Lambda::Function").keys() == FUNCTIONS.keys()
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(template, name, environment):
+    stack = Stack(template, Environment=environment, TableName=f"squrl-urls-{environment}")
+    (table,) = stack.of_type("AWS::DynamoDB::Table")
+    log_group, _ = log_group_of(stack, name)
+    table_arn, logs_arn = stack.attribute(table, "Arn"), stack.attribute(log_group, "Arn")
+    calls = run(stack, name).calls
+
+    role = role_of(stack, name)
+
+    granted = [
+        (action, resource)
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    ]
+    needed = {
+        (f"dynamodb:{call.operation}", f"{table_arn}/index/{call.index_name}" if call.index_name else table_arn)
+        for call in calls
+    }
+    needed |= {(action, logs_arn) for action in ("logs:CreateLogStream", "logs:PutLogEvents")}
+    needed |= {(action, "*") for action in ("xray:PutTraceSegments", "xray:PutTelemetryRecords")}
+    assert set(granted) == needed
+    assert len(granted) == len(needed)
+    assert {call.table for call in calls} == {stack.ref(table)}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_functions_role_then_lambda_alone_may_take_it_and_it_has_no_policy_of_another(template, name):
+    role = role_of(Stack(template), name)
+
+    statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+
+    assert role.keys() <= {"AssumeRolePolicyDocument", "Policies", "Tags"}
+    assert all(each.keys() == {"Effect", "Action", "Resource"} and each["Effect"] == "Allow" for each in statements)
+    assert role["AssumeRolePolicyDocument"]["Statement"] == [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}
+    ]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_function_then_its_log_group_is_the_stacks_and_keeps_logs_as_long_as_it_is_told(template, name):
+    stack = Stack(template, LogRetentionDays="7")
+
+    _, group = log_group_of(stack, name)
+
+    assert group.get("RetentionInDays") == "7"
+    assert group["LogGroupName"] == f"/aws/lambda/{function(stack, name)['FunctionName']}"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("level", ["DEBUG", "CRITICAL"])
+def test_given_any_log_level_then_lambda_lets_the_metrics_through(template, name, level):
+    logging = function(Stack(template, LogLevel=level), name)["LoggingConfig"]
+
+    assert logging["LogFormat"] == "JSON"
+    assert logging["ApplicationLogLevel"] in ("TRACE", "DEBUG", "INFO")  # metrics are written as INFO
+
+
+def test_given_the_api_then_its_access_log_is_the_stacks_and_is_kept_as_long_as_it_is_told(template):
+    stack = Stack(template, LogRetentionDays="7")
+    (stage,) = stack.of_type("AWS::ApiGatewayV2::Stage").values()
+
+    groups = stack.of_type("AWS::Logs::LogGroup").items()
+
+    (group,) = (
+        group for id_, group in groups if stack.attribute(id_, "Arn") == stage["AccessLogSettings"]["DestinationArn"]
+    )
+    assert group.get("RetentionInDays") == "7"
+    assert group["LogGroupName"].startswith("/aws/vendedlogs/")
+
+
+def test_given_the_access_logs_format_then_it_is_json_and_says_nothing_of_who_or_which_link(template):
+    (stage,) = Stack(template).of_type("AWS::ApiGatewayV2::Stage").values()
+
+    record = json.loads(stage["AccessLogSettings"]["Format"])
+
+    variables = set(re.findall(r"\$context\.([\w.]+)", " ".join(record.values())))
+    # Of what https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-logging-variables.html lists, these
+    # tell nothing of a visitor.
+    assert variables <= {
+        "requestId",
+        "requestTime",
+        "requestTimeEpoch",
+        "routeKey",
+        "httpMethod",
+        "protocol",
+        "stage",
+        "status",
+        "dataProcessed",
+        "responseLength",
+        "responseLatency",
+        "integrationLatency",
+        "integrationStatus",
+        "integration.latency",
+        "integration.status",
+        "integration.integrationStatus",
+        "integration.requestId",
+        "integration.error",
+        "integrationErrorMessage",
+        "error.message",
+        "error.responseType",
+    }
+    assert {"requestId", "status", "routeKey"} <= variables
+    assert all(re.fullmatch(r"\$context\.[\w.]+", value) for value in record.values())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_function_then_its_environment_is_its_settings_and_what_its_tools_read(template, name):
+    stack = Stack(template)
+    variables = function(stack, name)["Environment"]["Variables"]
+
+    settings = run(stack, name).settings
+
+    assert variables.keys() == {field.name.upper() for field in dataclasses.fields(settings)} | OTHERS
+
+
+def test_given_the_environments_then_no_two_functions_share_a_service_name(template):
+    services = {
+        function(Stack(template, Environment=environment), name)["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for environment in ("local", "dev", "staging", "prod")
+        for name in FUNCTIONS
+    }
+
+    assert len(services) == 4 * len(FUNCTIONS)
+    assert all(re.fullmatch("squrl-(create-url|redirect)-(local|dev|staging|prod)", service) for service in services)
+
+
+@pytest.mark.parametrize(("name", "timeout"), FUNCTIONS.items())
+def test_given_a_function_then_it_has_the_size_and_time_that_were_agreed(template, name, timeout):
+    properties = function(Stack(template, Architecture="arm64"), name)
+
+    assert properties["Runtime"] == "python3.13"
+    assert properties["MemorySize"] == 256
+    assert properties["Timeout"] == timeout
+    assert properties["Architectures"] == ["arm64"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reserved"),
+    [({}, (None, None)), ({"CreateConcurrency": "0", "RedirectConcurrency": "50"}, ("0", "50"))],
+    ids=str,
+)
+def test_given_a_concurrency_then_it_is_reserved_and_otherwise_none_is(template, parameters, reserved):
+    stack = Stack(template, **parameters)
+
+    assert tuple(function(stack, name).get("ReservedConcurrentExecutions") for name in FUNCTIONS) == reserved
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_function_then_the_api_calls_its_alias(template, name):
+    stack = Stack(template)
+    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+
+    integrations = {
+        (method, path): operation["x-amazon-apigateway-integration"]["uri"]
+        for path, operations in api["Body"]["paths"].items()
+        for method, operation in operations.items()
+    }
+
+    routes = (
+        {("post", "/create")} if name == "CreateUrlFunction" else {("get", "/{short_code}"), ("head", "/{short_code}")}
+    )
+    alias = stack.of_type("AWS::Lambda::Alias")[f"{name}Aliaslive"]
+    assert alias["FunctionName"] == function(stack, name)["FunctionName"]
+    assert {route for route, uri in integrations.items() if f"<{name}Aliaslive>" in uri} == routes
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_function_when_a_property_of_it_changes_then_the_alias_gets_a_new_version(template, name):
+    changed = copy.deepcopy(template)
+    changed["Globals"]["Function"]["Tracing"] = "PassThrough"  # SAM has always looked at the code
+
+    versions = [version(Stack(each), name) for each in (template, template, changed)]
+
+    assert versions[0] == versions[1] != versions[2]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_function_when_only_the_layer_changes_then_the_alias_gets_a_new_version(template, name):
+    versions = [version(Stack(template, layer=layer), name) for layer in ("s3://bucket/one", "s3://bucket/other")]
+
+    assert versions[0] != versions[1]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_gradual_deployment_then_a_version_is_taken_back_by_alarms_on_failures_and_on_handled_ones(
+    template, name
+):
+    stack = Stack(template, GradualDeployment="true")
+    group = stack.of_type("AWS::CodeDeploy::DeploymentGroup")[f"{name}DeploymentGroup"]
+    alarms = {stack.ref(id_): alarm for id_, alarm in stack.of_type("AWS::CloudWatch::Alarm").items()}
+    service = function(stack, name)["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+
+    rolling_back = [alarms[each["Name"]] for each in group["AlarmConfiguration"]["Alarms"]]
+
+    watched = {
+        (stat["Namespace"], stat["MetricName"], *sorted(item["Value"] for item in stat["Dimensions"]))
+        for alarm in rolling_back
+        for stat in [part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part]
+        or [alarm]
+    }
+    assert watched == {
+        ("AWS/Lambda", "Errors", function(stack, name)["FunctionName"]),
+        ("Squrl", "error_count", "InternalServerError", service),
+        ("Squrl", "error_count", "ServiceUnavailable", service),
+    }
+    assert group["AlarmConfiguration"]["Enabled"]
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    assert "Canary" in group["DeploymentConfigName"]
+    update = stack.resources[f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+    assert update["DeploymentGroupName"] == stack.ref(f"{name}DeploymentGroup")
+
+
+def test_given_no_gradual_deployment_then_there_is_no_trace_of_codedeploy(template):
+    stack = Stack(template, GradualDeployment="false")
+
+    types = {resource["Type"] for resource in stack.resources.values()}
+
+    assert not [kind for kind in types if kind.startswith("AWS::CodeDeploy::")]
+    assert not [name for name, resource in stack.resources.items() if "UpdatePolicy" in resource]
+    assert len(stack.of_type("AWS::IAM::Role")) == len(FUNCTIONS)

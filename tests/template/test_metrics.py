@@ -1,0 +1,293 @@
+"""Alarms and dashboard: what they watch is what the stack emits, and what they ask of it can happen."""
+
+import itertools
+import json
+import re
+from typing import Any
+
+import pytest
+
+from squrl.errors import SqurlError
+from tests.template.runs import Metric, run
+from tests.template.stack import REGION, Stack
+
+# What AWS documents, by the dimensions that each metric bears.
+AWS_METRICS: dict[tuple[str, ...], list[str]] = {
+    # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html
+    ("AWS/Lambda", "FunctionName"): ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"],
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    ("AWS/ApiGateway", "ApiId"): ["Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed"],
+    ("AWS/ApiGateway", "ApiId", "Stage"): ["Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed"],
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+    ("AWS/DynamoDB", "TableName"): [
+        "ConditionalCheckFailedRequests",
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+        "ReadThrottleEvents",
+        "TimeToLiveDeletedItemCount",
+        "WriteThrottleEvents",
+    ],
+    ("AWS/DynamoDB", "TableName", "GlobalSecondaryIndexName"): [
+        "ConsumedReadCapacityUnits",
+        "ConsumedWriteCapacityUnits",
+        "ReadThrottleEvents",
+        "WriteThrottleEvents",
+    ],
+    ("AWS/DynamoDB", "TableName", "Operation"): ["SuccessfulRequestLatency", "SystemErrors", "ThrottledRequests"],
+}
+
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+FUNCTIONS: dict[str, Any] = {
+    "FILL": lambda value, default: default if value is None else value,
+    "IF": lambda condition, yes, no: yes if condition else no,
+}
+
+
+def of_squrl(stack: Stack) -> set[Metric]:
+    return {metric for function in stack.of_type("AWS::Lambda::Function") for metric in run(stack, function).metrics}
+
+
+def of_aws(stack: Stack) -> set[Metric]:
+    """Return AWS's metrics of this stack's own resources."""
+    functions = stack.of_type("AWS::Lambda::Function")
+    tables = stack.of_type("AWS::DynamoDB::Table").values()
+    values = {
+        "FunctionName": [properties["FunctionName"] for properties in functions.values()],
+        "ApiId": [stack.ref(api) for api in stack.of_type("AWS::ApiGatewayV2::Api")],
+        "Stage": [stage["StageName"] for stage in stack.of_type("AWS::ApiGatewayV2::Stage").values()],
+        "TableName": [table["TableName"] for table in tables],
+        "GlobalSecondaryIndexName": [
+            index["IndexName"] for table in tables for index in table["GlobalSecondaryIndexes"]
+        ],
+        "Operation": [call.operation for function in functions for call in run(stack, function).calls],
+    }
+    return {
+        Metric(namespace, name, frozenset(zip(dimensions, combination, strict=True)))
+        for (namespace, *dimensions), names in AWS_METRICS.items()
+        for combination in itertools.product(*(values[dimension] for dimension in dimensions))
+        for name in names
+    }
+
+
+def alarms(stack: Stack) -> dict[str, dict[str, Any]]:
+    return stack.of_type("AWS::CloudWatch::Alarm")
+
+
+def watched(alarm: dict[str, Any]) -> list[Metric]:
+    """Return the metrics of an alarm: its one, or those of its metric math."""
+    stats = [part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part]
+    return [
+        Metric(
+            each["Namespace"],
+            each["MetricName"],
+            frozenset((item["Name"], item["Value"]) for item in each["Dimensions"]),
+        )
+        for each in stats or [alarm]
+    ]
+
+
+def used_ids(expression: str) -> set[str]:
+    """Return the ids in an expression: they begin with a small letter, functions with a capital."""
+    return set(re.findall(r"\b[a-z]\w*", re.sub(r"'[^']*'", "", expression)))
+
+
+def widgets(stack: Stack) -> list[dict[str, Any]]:
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+    return [widget["properties"] for widget in json.loads(dashboard["DashboardBody"])["widgets"]]
+
+
+def expressions(widget: dict[str, Any]) -> list[dict[str, Any]]:
+    return [row[0] for row in widget["metrics"] if isinstance(row[0], dict)]
+
+
+def shown(widget: dict[str, Any]) -> list[Metric]:
+    """Return the metrics of a widget: rows of namespace, name, and the names and values of dimensions in turn."""
+    rows = [[part for part in row if isinstance(part, str)] for row in widget["metrics"]]
+    return [Metric(row[0], row[1], frozenset(zip(row[2::2], row[3::2], strict=True))) for row in rows if row]
+
+
+def searches(widget: dict[str, Any]) -> list[re.Match[str]]:
+    """Return the searches of a widget, in parts: namespace, dimensions, metric name, conditions on dimensions."""
+    form = r"SEARCH\('\{([\w/]+),([\w,]+)\} MetricName=\"(\w+)\" ?([^']*)', '\w+', \d+\)"
+    found = [re.fullmatch(form, row["expression"]) for row in expressions(widget) if "SEARCH" in row["expression"]]
+    assert None not in found
+    return [search for search in found if search]
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_given_every_outcome_when_the_functions_run_then_every_kind_of_error_is_counted(template, environment):
+    stack = Stack(template, Environment=environment)
+
+    types = {value for metric in of_squrl(stack) for name, value in metric.dimensions if name == "error_type"}
+
+    assert types == {error.__name__ for error in SqurlError.__subclasses__()}
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_given_an_alarm_then_every_metric_of_it_is_one_that_the_stack_emits(template, environment):
+    stack = Stack(template, Environment=environment)
+
+    unknown = {
+        name: [metric for metric in watched(alarm) if metric not in of_squrl(stack) | of_aws(stack)]
+        for name, alarm in alarms(stack).items()
+    }
+
+    assert not {name: metrics for name, metrics in unknown.items() if metrics}
+    assert len(unknown) > 10
+
+
+def test_given_an_alarm_with_metric_math_then_it_uses_the_ids_that_it_defines_and_returns_one_value(template):
+    stack = Stack(template)
+
+    for name, alarm in alarms(stack).items():
+        parts = alarm.get("Metrics", [])
+        defined = [part["Id"] for part in parts if "MetricStat" in part]
+        results = [part for part in parts if part.get("ReturnData", True)]
+        assert len(defined) == len(set(defined)), name
+        assert [used_ids(result["Expression"]) for result in results] == ([set(defined)] if parts else []), name
+        assert len({part["MetricStat"]["Period"] for part in parts if "MetricStat" in part}) <= 1, name
+
+
+def test_given_an_alarm_then_it_is_silent_when_all_is_well_and_goes_off_when_everything_fails(template):
+    stack = Stack(template)
+    longest = {each["FunctionName"]: each["Timeout"] for each in stack.of_type("AWS::Lambda::Function").values()}
+
+    for name, alarm in alarms(stack).items():
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
+        assert alarm["TreatMissingData"] == "notBreaching", name
+        if "Metrics" in alarm:
+            (expression,) = (part["Expression"] for part in alarm["Metrics"] if "Expression" in part)
+            ids = used_ids(expression)
+            silent = calculate(expression, dict.fromkeys(ids, 0))
+            loud = calculate(expression, dict.fromkeys(ids, 1000))
+        else:
+            silent, loud = 0, 1000
+            if alarm["MetricName"] == "Duration":  # milliseconds, of which there are no more than the time-out's
+                loud = longest[alarm["Dimensions"][0]["Value"]] * 1000
+        assert silent <= alarm["Threshold"] < loud, name
+
+
+def calculate(expression: str, values: dict[str, int]) -> float:
+    """Evaluate metric math. Dividing by zero gives no data, which is no breach."""
+    try:
+        return float(eval(expression, {"__builtins__": {}}, FUNCTIONS | values))  # noqa: S307 (the template's own text)
+    except ZeroDivisionError:
+        return 0
+
+
+def test_given_an_alarm_on_a_ratio_then_ratio_and_threshold_are_percentages(template):
+    stack = Stack(template)
+
+    ratios = {
+        name: (part["Expression"], alarm["Threshold"])
+        for name, alarm in alarms(stack).items()
+        for part in alarm.get("Metrics", [])
+        if "/" in part.get("Expression", "")
+    }
+
+    assert ratios.keys() == {"Api5xxAlarm", "MissesAlarm"}
+    for name, (expression, threshold) in ratios.items():
+        assert "100 *" in expression, name
+        assert 1 <= threshold < 100, name
+
+
+def test_given_an_alarm_whose_description_says_a_number_then_that_is_its_threshold(template):
+    stack = Stack(template)
+
+    said = {
+        name: (float(number[1]), alarm["Threshold"])
+        for name, alarm in alarms(stack).items()
+        if (number := re.search(r"more than ([0-9.]+) (%|ms)", alarm["AlarmDescription"], re.IGNORECASE))
+    }
+
+    assert said.keys() == {"Api5xxAlarm", "CreateUrlLatencyAlarm", "RedirectLatencyAlarm"}
+    assert all(number == threshold for number, threshold in said.values())
+
+
+def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
+    stack = Stack(template, AlarmEmail="you@example.com", MonthlyBudget="20")
+    ((topic, properties),) = stack.of_type("AWS::SNS::Topic").items()
+    (policy,) = stack.of_type("AWS::SNS::TopicPolicy").values()
+    (budget,) = stack.of_type("AWS::Budgets::Budget").values()
+
+    (statement,) = policy["PolicyDocument"]["Statement"]
+
+    for name, alarm in alarms(stack).items():
+        assert alarm["AlarmActions"] == alarm["OKActions"] == [stack.ref(topic)], name
+    for notification in budget["NotificationsWithSubscribers"]:
+        assert [each["Address"] for each in notification["Subscribers"]] == [stack.ref(topic)]
+    assert properties["Subscription"] == [{"Protocol": "email", "Endpoint": "you@example.com"}]
+    assert policy["Topics"] == [statement["Resource"]] == [stack.ref(topic)]
+    assert set(statement["Principal"]["Service"]) == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
+
+
+def test_given_the_alarm_on_the_tables_errors_then_it_watches_every_operation_that_the_functions_use(template):
+    stack = Stack(template)
+    called = {
+        call.operation for function in ("CreateUrlFunction", "RedirectFunction") for call in run(stack, function).calls
+    }
+
+    metrics = watched(alarms(stack)["TableErrorsAlarm"])
+
+    assert {dict(metric.dimensions)["Operation"] for metric in metrics} == called
+
+
+@pytest.mark.parametrize("environment", ["dev", "prod"])
+def test_given_the_dashboard_then_every_metric_on_it_is_one_that_the_stack_emits(template, environment):
+    stack = Stack(template, Environment=environment)
+
+    unknown = [
+        metric for widget in widgets(stack) for metric in shown(widget) if metric not in of_squrl(stack) | of_aws(stack)
+    ]
+
+    assert unknown == []
+
+
+def test_given_the_dashboard_then_every_search_on_it_finds_metrics_and_each_value_is_one_of_theirs(template):
+    stack = Stack(template, Environment="dev")
+
+    found = [search for widget in widgets(stack) for search in searches(widget)]
+
+    assert found
+    for search in found:
+        namespace, names, metric_name, conditions = search.groups()
+        matching = [
+            dict(metric.dimensions)
+            for metric in of_squrl(stack)
+            if metric[:2] == (namespace, metric_name)
+            and {name for name, _ in metric.dimensions} == set(names.split(","))
+        ]
+        dimension, _, values = conditions.partition("=")
+        assert set(re.findall(r'"([^"]+)"', values)) == {each[dimension] for each in matching}
+
+
+def test_given_the_dashboard_then_every_metric_of_squrl_is_on_it(template):
+    stack = Stack(template)
+    emitted = {metric.name for metric in of_squrl(stack)}
+
+    rows = {metric.name for widget in widgets(stack) for metric in shown(widget) if metric.namespace == "Squrl"}
+    found = {search[3] for widget in widgets(stack) for search in searches(widget)}
+
+    assert rows | found == emitted
+
+
+def test_given_a_widget_with_metric_math_then_it_uses_the_ids_that_it_defines(template):
+    stack = Stack(template)
+
+    for widget in widgets(stack):
+        options = [row[-1] for row in widget["metrics"] if isinstance(row[-1], dict)]
+        ids = [option["id"] for option in options if "id" in option and "expression" not in option]
+        math = [row["expression"] for row in expressions(widget) if "SEARCH" not in row["expression"]]
+        assert len(ids) == len(set(ids)), widget["title"]
+        assert set().union(*(used_ids(expression) for expression in math)) == set(ids), widget["title"]
+
+
+def test_given_the_dashboard_then_it_is_of_this_region_and_nothing_on_it_is_left_to_substitute(template):
+    stack = Stack(template)
+    (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
+
+    regions = {widget["region"] for widget in widgets(stack)}
+
+    assert regions == {REGION}
+    assert "${" not in dashboard["DashboardBody"]
+    assert dashboard["DashboardName"] in stack.outputs["DashboardUrl"]["Value"]

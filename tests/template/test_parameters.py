@@ -1,0 +1,248 @@
+"""The parameters: each is described and checked, every combination is a valid stack, and so is samconfig.toml's."""
+
+import itertools
+import json
+import re
+import shlex
+import tomllib
+from typing import Any
+
+import cfnlint.api  # type: ignore[import-untyped]
+import pytest
+
+from squrl.settings import CreateSettings, SettingsError
+from tests.template.stack import REGION, ROOT, Stack, accepts, read
+
+PARAMETERS = read()["Parameters"]
+CONFIGURATION: dict[str, Any] = tomllib.loads((ROOT / "samconfig.toml").read_text())
+OVERRIDES = {
+    f"{environment} {command}": dict(
+        pair.split("=", 1) for pair in shlex.split(options["parameters"]["parameter_overrides"])
+    )
+    for environment, commands in CONFIGURATION.items()
+    if isinstance(commands, dict)
+    for command, options in commands.items()
+    if "parameter_overrides" in options["parameters"]
+}
+
+DOMAIN = {
+    "DomainName": "go.example.com",
+    "CertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012",
+    "HostedZoneId": "Z0123456789ABCDEFGHIJ",
+}
+OPTIONS: list[dict[str, str]] = [
+    DOMAIN,
+    {"AlarmEmail": "you@example.com"},
+    {"MonthlyBudget": "20"},
+    {"CreateConcurrency": "10", "RedirectConcurrency": "100"},
+    {"GradualDeployment": "true"},
+    {"ManageTable": "false"},
+    {"Environment": "prod", "TableName": "squrl-urls-prod"},
+]
+# No option, every option, and rows in between such that any two options meet in all four ways: each option is in three
+# of the five rows, no two in the same ones.
+ROWS = list(zip(OPTIONS, itertools.combinations(range(5), 3), strict=False))
+COMBINATIONS = [dict(pair for option, rows in ROWS if row in rows for pair in option.items()) for row in range(5)]
+COMBINATIONS += [{}, dict(pair for option in OPTIONS for pair in option.items())]
+
+# What no longer applies once conditions are decided, and what SAM itself writes.
+IGNORED = {"W2001": "a parameter that only a condition used", "W1020": "Fn::Sub without a variable"}
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda values: " ".join(values) or "none")
+def test_given_a_combination_of_options_then_what_sam_makes_of_it_is_valid(template, combination):
+    stack = Stack(template, **combination)
+
+    findings = cfnlint.api.lint(json.dumps(stack.decided()), regions=[REGION])
+
+    assert [str(finding) for finding in findings if finding.rule.id not in IGNORED] == []
+    assert stack.broken_rules() == []
+
+
+def test_given_the_combinations_then_any_two_options_meet_in_all_four_ways():
+    chosen = [[option.items() <= combination.items() for option in OPTIONS] for combination in COMBINATIONS]
+
+    pairs = itertools.combinations(range(len(OPTIONS)), 2)
+
+    assert all(len({(row[one], row[other]) for row in chosen}) == 4 for one, other in pairs)
+    assert any(all(row) for row in chosen)
+    assert any(not any(row) for row in chosen)
+
+
+@pytest.mark.parametrize(
+    ("option", "kinds"),
+    [
+        (DOMAIN, {"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSetGroup"}),
+        ({"MonthlyBudget": "20"}, {"AWS::Budgets::Budget"}),
+    ],
+    ids=["domain", "budget"],
+)
+def test_given_an_option_then_what_it_asks_for_is_made_and_otherwise_not(template, option, kinds):
+    without, with_it = (
+        {resource["Type"] for resource in Stack(template, **parameters).resources.values()}
+        for parameters in [dict[str, str](), option]
+    )
+
+    assert with_it - without == kinds
+
+
+def test_given_a_table_that_is_there_already_then_the_stack_is_the_same_without_its_own(template):
+    own, another = (Stack(template, TableName="squrl-urls-restored", ManageTable=made) for made in ("true", "false"))
+
+    assert another.resources == {name: resource for name, resource in own.resources.items() if name != "UrlsTable"}
+    assert another.outputs == own.outputs
+    assert "UrlsTable" in own.resources
+
+
+@pytest.mark.parametrize(("domain", "is_disabled"), [({}, False), (DOMAIN, True)], ids=["none", "own"])
+def test_given_an_own_domain_then_the_api_answers_under_it_alone(template, domain, is_disabled):
+    stack = Stack(template, **domain)
+    (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
+
+    url = stack.outputs["ApiUrl"]["Value"]
+
+    (server,) = api["Body"]["servers"]
+    assert server["x-amazon-apigateway-endpoint-configuration"] == {"disableExecuteApiEndpoint": is_disabled}
+    assert url == ("https://go.example.com" if is_disabled else "<HttpApi.ApiEndpoint>")
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_given_a_parameter_then_it_is_described_and_checked_and_its_default_passes(template, name):
+    parameter = template["Parameters"][name]
+
+    checks = parameter.keys() & {"AllowedValues", "AllowedPattern", "MinValue", "MaxValue"}
+
+    assert re.fullmatch(r"[A-Z].*\.", parameter["Description"])
+    assert checks
+    assert ("AllowedPattern" in checks) == ("ConstraintDescription" in parameter)
+    assert accepts(template, name, Stack(template).parameters[name])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_right"),
+    [
+        ("TableName", "squrl-urls-dev", True),
+        ("TableName", "Squrl_urls.2", True),
+        ("TableName", "abc", True),
+        ("TableName", "a" * 255, True),
+        ("TableName", "a" * 256, False),
+        ("TableName", "ab", False),
+        ("TableName", "", False),
+        ("TableName", "squrl urls", False),
+        ("TableName", "squrl/urls", False),
+        ("TableName", "squrl-urls\n", False),
+        ("BaseUrl", "", True),
+        ("BaseUrl", "https://go.example.com", True),
+        ("BaseUrl", "http://127.0.0.1:3000", True),
+        ("BaseUrl", "https://go.example.com/", False),
+        ("BaseUrl", "https://go.example.com/path", False),
+        ("BaseUrl", "https://GO.example.com", False),
+        ("BaseUrl", "https://user@go.example.com", False),
+        ("BaseUrl", "https://go.example.com:123456", False),
+        ("BaseUrl", "https://go.example.com\n", False),
+        ("BaseUrl", "go.example.com", False),
+        ("BaseUrl", "ftp://go.example.com", False),
+        ("DomainName", "", True),
+        ("DomainName", "go.example.com", True),
+        ("DomainName", "a-1.xn--bcher-kva.example", True),
+        ("DomainName", "GO.example.com", False),
+        ("DomainName", "https://go.example.com", False),
+        ("DomainName", "go.example.com/", False),
+        ("DomainName", "go example.com", False),
+        ("DomainName", "go.example.com\n", False),
+        ("AllowPrivateDestinations", "true", True),
+        ("AllowPrivateDestinations", "false", True),
+        ("AllowPrivateDestinations", "True", False),
+        ("AllowPrivateDestinations", "", False),
+        ("StoreCreatorIp", "true", True),
+        ("StoreCreatorIp", "false", True),
+        ("StoreCreatorIp", "1", False),
+        ("StoreCreatorIp", "", False),
+    ],
+)
+def test_given_a_value_then_the_template_takes_what_the_function_takes(template, parameter, value, is_right):
+    stack = Stack(template, **{parameter: value})
+    environment = stack.of_type("AWS::Lambda::Function")["CreateUrlFunction"]["Environment"]["Variables"]
+
+    try:
+        CreateSettings.from_environment(environment)
+    except SettingsError:
+        starts = False
+    else:
+        starts = True
+
+    assert starts is is_right
+    assert accepts(template, parameter, value) is is_right
+
+
+@pytest.mark.parametrize("given", itertools.product([False, True], repeat=3), ids=str)
+def test_given_parts_of_a_domain_then_all_or_none_are_taken(template, given):
+    parts = {name: value for (name, value), is_given in zip(DOMAIN.items(), given, strict=True) if is_given}
+
+    broken = Stack(template, **parts).broken_rules()
+
+    assert bool(broken) == (0 < len(parts) < 3)
+
+
+@pytest.mark.parametrize("environment", PARAMETERS["Environment"]["AllowedValues"])
+@pytest.mark.parametrize("table", ["squrl-urls-local", "squrl-urls-dev", "squrl-urls-restored"])
+def test_given_a_deployed_environment_then_it_does_not_take_the_local_table(template, environment, table):
+    broken = Stack(template, Environment=environment, TableName=table).broken_rules()
+
+    assert bool(broken) == (environment != "local" and table == "squrl-urls-local")
+
+
+@pytest.mark.parametrize("rule", read()["Rules"])
+def test_given_a_rule_then_every_assertion_says_which_parameters_to_set(template, rule):
+    for assertion in template["Rules"][rule]["Assertions"]:
+        asked = set(re.findall(r'"Ref": "(\w+)"', json.dumps(assertion["Assert"])))
+
+        assert asked
+        assert assertion["AssertDescription"].startswith("Set ")
+        assert asked <= set(re.findall(r"\w+", assertion["AssertDescription"]))
+
+
+# samconfig.toml
+
+
+@pytest.mark.parametrize("use", OVERRIDES)
+def test_given_a_command_of_samconfig_then_it_names_parameters_that_exist_with_values_that_they_take(template, use):
+    values = OVERRIDES[use]
+
+    assert values.keys() <= template["Parameters"].keys()
+    assert [name for name, value in values.items() if not accepts(template, name, value)] == []
+
+
+@pytest.mark.parametrize(
+    ("use", "environment"),
+    [("default deploy", "dev"), ("dev deploy", "dev"), ("staging deploy", "staging"), ("prod deploy", "prod")],
+)
+def test_given_a_deployment_of_samconfig_then_it_is_one_environment_with_its_own_table(template, use, environment):
+    values = OVERRIDES[use]
+
+    stack = Stack(template, **values)
+
+    assert (values["Environment"], values["TableName"]) == (environment, f"squrl-urls-{environment}")
+    assert stack.broken_rules() == []
+
+
+def test_given_samconfig_then_its_environments_are_the_templates():
+    environments = {name for name, value in CONFIGURATION.items() if isinstance(value, dict)}
+
+    assert environments - {"default"} == set(PARAMETERS["Environment"]["AllowedValues"]) - {"local"}
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_given_an_environment_of_samconfig_then_it_is_built_and_deployed_for_arm64_under_its_own_name(environment):
+    assert OVERRIDES[f"{environment} build"]["Architecture"] == "arm64"
+    assert OVERRIDES[f"{environment} deploy"]["Architecture"] == "arm64"
+    assert CONFIGURATION[environment]["global"]["parameters"]["stack_name"] == f"squrl-{environment}"
+
+
+def test_given_prod_then_samconfig_asks_before_it_changes_and_deploys_gradually(template):
+    options = CONFIGURATION["prod"]["deploy"]["parameters"]
+
+    stack = Stack(template, **OVERRIDES["prod deploy"])
+
+    assert options["confirm_changeset"] is True
+    assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 2
