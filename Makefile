@@ -9,7 +9,7 @@ bin := .venv/bin
 architecture := $(if $(ENV),arm64,$(subst aarch64,arm64,$(shell uname -m)))
 sources := layers/squrl/python functions local tests
 
-.PHONY: help start test lint security audit format lock build deploy delete clean
+.PHONY: help start test test-deploy lint security audit format lock build deploy delete clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,6 +19,9 @@ start: .venv/installed ## Start the API on 127.0.0.1:3000 and DynamoDB on 127.0.
 
 test: .venv/installed ## Run every test: unit, integration, end to end.
 	$(bin)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+
+test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator of AWS, and test what is there.
+	$(bin)/python -m pytest tests/deploy
 
 lint: .venv/installed ## Check style, types and the template; change nothing.
 	$(bin)/ruff check

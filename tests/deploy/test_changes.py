@@ -1,0 +1,141 @@
+"""Deploying again: with a change, without one, wrongly; and deleting it all."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.events import LINKS, load
+
+FUNCTIONS = ("squrl-create-url-dev", "squrl-redirect-dev")
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
+
+
+@pytest.fixture
+def stack(deployed):
+    """Deploy for one test alone, which changes it."""
+    with deployed() as outputs:
+        yield outputs
+
+
+@pytest.fixture
+def live(client):
+    """Return a function that describes what the API invokes."""
+    describe = client("lambda").get_function_configuration
+    return lambda: [describe(FunctionName=name, Qualifier="live") for name in FUNCTIONS]
+
+
+def test_given_links_when_parameters_are_changed_then_what_is_live_follows_and_the_links_stay(
+    deploy, live, rows, invoke, invoke_and_log
+):
+    first = json.loads(invoke("create-url", load("create_url/http.json"))["body"])
+    _, log = invoke_and_log("create-url", load("create_url/http_gone.json"))
+    assert "creator_ip" not in rows()[first["short_code"]]
+    assert '"level":"INFO"' in log
+
+    changed = deploy(LogLevel="ERROR", StoreCreatorIp="true")
+
+    assert changed.returncode == 0, changed.stdout
+    assert [function["Version"] for function in live()] == ["2", "2"]
+    assert {function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] for function in live()} == {"ERROR"}
+    assert set(rows()) == {*(link.short_code for link in LINKS), first["short_code"]}
+    second = json.loads(invoke("create-url", load("create_url/http_lifetime.json"))["body"])
+    _, log = invoke_and_log("create-url", load("create_url/http_gone.json"))
+    assert rows()[second["short_code"]]["creator_ip"] == {"S": "192.0.2.44"}
+    assert '"level":"INFO"' not in log
+
+
+def test_given_a_stack_when_only_the_layer_is_changed_then_what_is_live_has_the_new_one(
+    deploy, build, live, stack, client, tmp_path
+):
+    before = [function["Layers"] for function in live()]
+    changed = shutil.copytree(build, tmp_path / "build")
+    with (changed / "SqurlLayer" / "python" / "squrl" / "links.py").open("a") as module:
+        module.write("# a change\n")
+
+    again = deploy(changed)
+
+    assert again.returncode == 0, again.stdout
+    (layer,) = client("lambda").list_layers()["Layers"]
+    newest = layer["LatestMatchingVersion"]["LayerVersionArn"]
+    assert [function["Layers"][0]["Arn"] for function in live()] == [newest, newest]
+    assert [function["Layers"] for function in live()] != before
+
+
+def test_given_a_stack_when_it_is_deployed_again_without_a_change_then_nothing_happens(deploy, live, stack):
+    again = deploy()
+
+    assert again.returncode == 0, again.stdout
+    assert "is up to date" in again.stdout
+    assert [function["Version"] for function in live()] == ["1", "1"]
+
+
+def test_given_a_stack_when_it_gets_a_domain_of_its_own_then_it_answers_there(deploy, invoke, client, stack):
+    changed = deploy(DomainName="go.example.com", CertificateArn=CERTIFICATE, HostedZoneId="Z0123456789")
+
+    assert changed.returncode == 0, changed.stdout
+    (domain,) = client("apigatewayv2").get_domain_names()["Items"]
+    (mapping,) = client("apigatewayv2").get_api_mappings(DomainName="go.example.com")["Items"]
+    (api,) = client("apigatewayv2").get_apis()["Items"]
+    # That its first address is turned off stands in the API's definition, which ministack doesn't read.
+    assert domain["DomainName"] == "go.example.com"
+    assert (mapping["ApiId"], mapping["Stage"]) == (api["ApiId"], "$default")
+    assert invoke("create-url", load("create_url/direct.json"))["short_url"].startswith("https://go.example.com/")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"Environment": "production"}, "Environment"),
+        ({"TableName": "squrl/urls"}, "3 to 255 letters, digits, underscores, dots and hyphens"),
+        ({"TableName": "squrl-urls-local"}, "Set TableName to a table of this environment, such as squrl-urls-dev."),
+        ({"BaseUrl": "https://go.example.com/"}, "no path and no slash at the end"),
+        ({"DebugSampleRate": "2"}, "DebugSampleRate"),
+        ({"AlarmEmail": "nobody"}, "an e-mail address"),
+        (
+            {"DomainName": "go.example.com"},
+            "Set DomainName, CertificateArn and HostedZoneId together, or none of them.",
+        ),
+        ({"CertificateArn": CERTIFICATE}, "Set DomainName, CertificateArn and HostedZoneId together, or none of them."),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else None,
+)
+def test_given_a_wrong_parameter_when_it_is_deployed_then_the_message_says_what_to_set_and_nothing_is_made(
+    deploy, client, changes, message
+):
+    refused = deploy(stack_name="squrl-wrong", **changes)
+
+    stacks = client("cloudformation").describe_stacks()["Stacks"]
+    assert refused.returncode != 0
+    assert message in refused.stdout
+    assert "squrl-wrong" not in {stack["StackName"] for stack in stacks}
+
+
+def test_given_a_stack_with_links_when_it_is_deleted_then_all_of_it_is_gone(sam, client, rows):
+    deleted = sam("delete", "--no-prompts", "--config-env", "dev")
+
+    stacks = client("cloudformation").describe_stacks()["Stacks"]
+    assert deleted.returncode == 0, deleted.stdout
+    assert "squrl-dev" not in {stack["StackName"] for stack in stacks}
+    assert client("dynamodb").list_tables()["TableNames"] == []
+    assert client("lambda").list_functions()["Functions"] == []
+    assert client("lambda").list_layers()["Layers"] == []
+    assert client("logs").describe_log_groups()["logGroups"] == []
+    assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+    assert client("cloudwatch").list_dashboards()["DashboardEntries"] == []
+    assert client("sns").list_topics()["Topics"] == []
+    assert client("iam").list_roles()["Roles"] == []
+    assert client("apigatewayv2").get_apis()["Items"] == []
+
+
+def test_given_a_stack_of_prod_when_it_is_deleted_then_its_table_stays(deploy, client):
+    deployed = deploy(stack_name="squrl-prod", Environment="prod", TableName="squrl-urls-prod")
+    assert deployed.returncode == 0, deployed.stdout
+    cloudformation = client("cloudformation")
+
+    cloudformation.delete_stack(StackName="squrl-prod")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="squrl-prod", WaiterConfig={"Delay": 1})
+
+    table = client("dynamodb").describe_table(TableName="squrl-urls-prod")["Table"]
+    assert table["DeletionProtectionEnabled"] is True
+    assert client("lambda").list_functions()["Functions"] == []
