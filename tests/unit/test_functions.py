@@ -268,6 +268,15 @@ def test_given_a_body_that_is_no_json_object_when_posted_then_the_one_detail_nam
     }
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_given_a_number_longer_than_python_reads_when_posted_then_its_own_field_is_named(urls, environment, sign):
+    body = f'{{"original_url": "https://example.com/", "ttl_hours": {sign}{"9" * 5000}}}'
+
+    answer = create(events.load("create_url/http.json"), body=body)
+
+    assert [detail["field"] for detail in json.loads(answer["body"])["details"]] == ["ttl_hours"]
+
+
 # redirect
 
 

@@ -83,8 +83,9 @@ def pauses(monkeypatch):
     taken: list[float] = []
 
     def sleep(seconds: float) -> None:
-        taken.append(seconds)
-        clock[0] += seconds
+        if seconds:
+            taken.append(seconds)
+            clock[0] += seconds
 
     monkeypatch.setattr("squrl.store.time.sleep", sleep)
     monkeypatch.setattr("squrl.store.time.monotonic", lambda: clock[0])
@@ -152,14 +153,60 @@ def test_given_a_failure_that_lasts_when_the_attempts_are_used_up_then_the_calle
     assert sum(pauses) < 2
 
 
-def test_given_little_time_when_a_call_fails_then_no_attempt_is_begun_that_could_end_too_late():
-    attempt = store_module.CONNECT_TIMEOUT + store_module.READ_TIMEOUT
+LONGEST_ATTEMPT_MS = 1000 * (store_module.CONNECT_TIMEOUT + store_module.READ_TIMEOUT + store_module.MARGIN)
+
+
+@pytest.mark.parametrize(("spare_ms", "calls"), [(-1, 0), (1, 1)])
+def test_given_little_time_when_called_then_no_attempt_is_begun_that_could_end_too_late(spare_ms, calls):
     client = Client(UNKNOWN[2])
 
     with pytest.raises(ServiceUnavailable):
-        a_store(client, remaining_ms=int(1000 * (attempt + store_module.MARGIN)) - 1).get("abc")
+        a_store(client, remaining_ms=int(LONGEST_ATTEMPT_MS) + spare_ms).get("abc")
 
-    assert client.calls == 1
+    assert client.calls == calls
+
+
+def test_given_time_used_up_by_one_call_when_the_next_is_made_then_it_is_not_begun(monkeypatch):
+    store = a_store(Client(SUCCESS), remaining_ms=5000)
+    store.get("abc")
+    monkeypatch.setattr("squrl.store.time.monotonic", lambda: 1000 + 5 - 1)
+
+    with pytest.raises(ServiceUnavailable):
+        store.get("abc")
+
+
+def a_refused_write(item: dict[str, Any] | None) -> ClientError:
+    response: Any = {"Error": {"Code": "ConditionalCheckFailedException"}, "Item": item}
+    return ConditionalCheckFailedException(response, "PutItem")
+
+
+OTHERS = ITEM | {"original_url": {"S": "https://other.example/"}}
+
+
+@pytest.mark.parametrize(
+    ("script", "holder"),
+    [
+        ([UNKNOWN[2], a_refused_write(ITEM)], None),
+        ([UNKNOWN[2], THROTTLED[0], a_refused_write(ITEM)], None),
+        ([UNKNOWN[2], a_refused_write(OTHERS)], "https://other.example/"),
+        ([THROTTLED[0], a_refused_write(ITEM)], "https://example.com/"),
+        ([a_refused_write(ITEM)], "https://example.com/"),
+    ],
+    ids=["answer lost", "and throttled", "another's", "never applied", "at once"],
+)
+def test_given_a_claim_whose_answer_was_lost_when_repeated_then_its_own_row_is_no_rivals(script, holder):
+    found = a_store(Client(*script)).claim(LINK, NOW)
+
+    assert (found and found.kind.original_url) == holder
+
+
+def test_given_attempts_that_fail_when_repeated_then_the_pauses_grow_from_the_backoff(monkeypatch, pauses):
+    monkeypatch.setattr("squrl.store.random.uniform", lambda _, longest: longest)
+
+    with pytest.raises(ServiceUnavailable):
+        a_store(Client(UNKNOWN[0])).get("abc")
+
+    assert pauses == [store_module.BACKOFF * factor for factor in (1, 2, 4, 8)]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -17,6 +17,8 @@ from urllib.parse import quote
 from squrl import telemetry
 from squrl.errors import InternalServerError, SqurlError, ValidationError
 
+_MAX_DIGITS = 4000  # Python reads 4300 at most
+
 NO_STORE = {"Cache-Control": "no-store"}
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
@@ -105,7 +107,7 @@ class Request:
         try:
             if self._event.get("isBase64Encoded"):
                 body = base64.b64decode(body, validate=True)
-            return json.loads(body, parse_constant=_refuse)
+            return json.loads(body, parse_constant=_refuse, parse_int=_read_int)
         except (TypeError, ValueError, binascii.Error, RecursionError):
             return None
 
@@ -156,6 +158,11 @@ def _failure(error: SqurlError, request: Request) -> Answer:
         result["status"] = error.status
     retry_after = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return Answer(error.status, result, NO_STORE | retry_after)
+
+
+def _read_int(digits: str) -> int:
+    """Read an integer; of one that is too long for Python only the start, which is out of every range as well."""
+    return int(digits[:_MAX_DIGITS])
 
 
 def _refuse(constant: str) -> None:

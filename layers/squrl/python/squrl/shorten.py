@@ -12,8 +12,8 @@ MAX_TTL_HOURS = 87_600  # ten years
 REDIRECT_TYPES = ("301", "302")
 
 _FIELDS = ("original_url", "custom_code", "ttl_hours", "redirect_type")
-_MAX_NAMED = 10  # unknown fields that an error names
-_MAX_NAME = 40  # characters of an unknown field's name that an error repeats
+_MAX_NAMED = 100  # unknown fields that an error names: an answer must not grow with the request
+_MAX_NAME = 100  # characters of an unknown field's name that an error repeats
 
 
 class CreateRequest(NamedTuple):
@@ -61,6 +61,9 @@ class CreateRequest(NamedTuple):
         details += [
             {"field": field, "message": f"{field} is not a field of this request"} for field in unknown[:_MAX_NAMED]
         ]
+        if len(unknown) > _MAX_NAMED:
+            unnamed = f"{len(unknown) - _MAX_NAMED} more fields are not of this request"
+            details.append({"field": "body", "message": unnamed})
         if details:
             raise ValidationError(details)
         destination = destinations.accept(fields["original_url"], allow_private=allow_private, own_hosts=own_hosts)
@@ -135,7 +138,9 @@ def _claim_first(
 ) -> Shortened:
     """Take the first of the request's codes that is free, or that already is this very link."""
     is_custom = request.custom_code is not None
-    candidates = [request.custom_code] if request.custom_code else codes.candidates(request.kind, derivation)
+    candidates = (
+        [request.custom_code] if request.custom_code is not None else codes.candidates(request.kind, derivation)
+    )
     for short_code in candidates:
         link = Link(
             short_code=short_code,
@@ -155,9 +160,8 @@ def _claim_first(
 
 def _claim(link: Link, store: UrlStore, now: int) -> Shortened | None:
     """Claim one code; ``None`` when it is another link's."""
-    for _ in range(
-        2
-    ):  # a link may expire or be disabled between the claim and the renewal: then the table decides again
+    # A link may expire or be disabled between the claim and its renewal: then the table decides once more.
+    for _ in range(2):
         holder = store.claim(link, now)
         if holder is None:
             return Shortened(link, created=True)
@@ -208,4 +212,4 @@ def _check_redirect_type(value: object) -> str | None:
 
 def _printable(field: str) -> str:
     """Return an unknown field's name as an error can repeat it: short, and encodable."""
-    return ascii(field)[1:-1][:_MAX_NAME]
+    return field[:_MAX_NAME].encode(errors="replace").decode()

@@ -31,9 +31,11 @@ INDEX = "original-url-index"
 CONNECT_TIMEOUT = 0.5  # seconds
 READ_TIMEOUT = 1.0  # seconds; DynamoDB answers in a few milliseconds, so a slow answer is a lost one
 ATTEMPTS = 5
-BACKOFF = 0.025  # seconds before the second attempt at most; doubles with each further one
+BACKOFF = 0.05  # seconds before the second attempt at most; doubles with each further one
 MARGIN = 0.3  # seconds kept for the answer before Lambda ends the invocation
 
+_PAUSES = (0.0, *(BACKOFF * 2**repetition for repetition in range(ATTEMPTS - 1)))
+_TOO_LATE = "The database did not answer in time; try again later"
 _THROTTLED = frozenset({"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"})
 
 # `now` is the caller's clock. The table's TTL only collects what has expired, hours or days later, so every condition
@@ -157,8 +159,9 @@ class DynamoDBUrlStore:
                 ExpressionAttributeValues={":active": {"S": ACTIVE}, ":now": {"N": str(now)}},
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._client.exceptions.ConditionalCheckFailedException as failure:
-            return _old_image(failure)
+        except _ConditionFailedError as failure:
+            is_its_own = failure.may_be_applied and failure.link == link
+            return None if is_its_own else failure.link
         return None
 
     def _update(
@@ -183,48 +186,68 @@ class DynamoDBUrlStore:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._client.exceptions.ConditionalCheckFailedException as failure:
-            return _old_image(failure)
+        except _ConditionFailedError as failure:
+            return failure.link
         return from_item(answer["Attributes"])
 
     def _call(self, operation: Callable[..., Any], *, repeatable: bool = True, **arguments: Any) -> Any:  # noqa: ANN401
-        """Call DynamoDB until it answers, as long as another attempt is safe and would still end in time."""
+        """Call DynamoDB until it answers, as long as another attempt is safe and would end in time."""
+        failure: SqurlError = ServiceUnavailable(_TOO_LATE)
+        cause: Exception | None = None
+        may_be_applied = False
         with telemetry.timed(telemetry.DATABASE_QUERY_DURATION):
-            attempt = 0
-            while True:
-                attempt += 1
+            for longest_pause in _PAUSES:
+                pause = random.uniform(0, longest_pause)  # noqa: S311 (full jitter, no secret)
+                if time.monotonic() + pause + CONNECT_TIMEOUT + READ_TIMEOUT > self._deadline:
+                    break
+                time.sleep(pause)
                 try:
                     return operation(TableName=self._table_name, **arguments)
+                except self._client.exceptions.ConditionalCheckFailedException as error:
+                    raise _ConditionFailedError(error, may_be_applied=may_be_applied) from error
                 except (ClientError, HTTPClientError, BotocoreConnectionError, ResponseParserError) as error:
-                    failure, applied = _judge(error)
-                    pause = random.uniform(0, BACKOFF * 2**attempt)  # noqa: S311 (full jitter, no secret)
-                    ends_at = time.monotonic() + pause + CONNECT_TIMEOUT + READ_TIMEOUT
-                    if (applied and not repeatable) or attempt == ATTEMPTS or ends_at > self._deadline:
-                        raise failure from error
-                time.sleep(pause)
+                    if _is_refused(error):
+                        raise
+                    cause = error
+                    if _is_throttled(error):
+                        failure = RateLimitExceeded("Too many requests; try again later")
+                        continue
+                    failure = ServiceUnavailable(_TOO_LATE)
+                    if not isinstance(error, EndpointConnectionError | ConnectTimeoutError):  # it was sent
+                        may_be_applied = True
+                        if not repeatable:
+                            break
+        raise failure from cause
 
 
-def _judge(error: Exception) -> tuple[SqurlError, bool]:
-    """Return what a failed call means for the caller, and whether it may have been applied all the same.
+class _ConditionFailedError(Exception):
+    """A write's condition didn't hold.
 
-    Raises
-    ------
-    ClientError
-        The same error, if DynamoDB understood and refused the call: trying again would not help.
+    Attributes
+    ----------
+    link : Link or None
+        The row that made it fail, from ``ReturnValuesOnConditionCheckFailure=ALL_OLD``.
+    may_be_applied : bool
+        Whether an earlier attempt at the same write may have been applied, its answer being lost.
     """
-    if isinstance(error, ClientError):
-        if error.response["Error"]["Code"] in _THROTTLED:
-            return RateLimitExceeded("Too many requests; try again later"), False
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:  # noqa: PLR2004 (where the caller's errors end)
-            raise error
-    never_sent = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
-    return ServiceUnavailable("The database did not answer in time; try again later"), not never_sent
+
+    def __init__(self, error: ClientError, *, may_be_applied: bool) -> None:
+        super().__init__()
+        response: dict[str, Any] = {**error.response}
+        self.link = from_item(response.get("Item"))
+        self.may_be_applied = may_be_applied
 
 
-def _old_image(failure: ClientError) -> Link | None:
-    """Return the row that made a condition fail, from ``ReturnValuesOnConditionCheckFailure=ALL_OLD``."""
-    response: dict[str, Any] = {**failure.response}
-    return from_item(response.get("Item"))
+def _is_throttled(error: Exception) -> bool:
+    """Tell whether DynamoDB refused for want of capacity: nothing was written, and later it may be."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in _THROTTLED
+
+
+def _is_refused(error: Exception) -> bool:
+    """Tell whether DynamoDB understood and refused the call, so that trying again would not help."""
+    if not isinstance(error, ClientError) or _is_throttled(error):
+        return False
+    return error.response["ResponseMetadata"]["HTTPStatusCode"] < 500  # noqa: PLR2004 (where the caller's errors end)
 
 
 def _key(short_code: str) -> dict[str, Any]:
@@ -267,7 +290,7 @@ def from_item(item: dict[str, Any] | None) -> Link | None:
         kind=Kind(item["original_url"]["S"], item["redirect_type"]["S"], number("ttl_hours")),
         created_at=item["created_at"]["S"],
         expires_at=number("expires_at"),
-        custom_code=item["custom_code"]["BOOL"],
+        custom_code="custom_code" in item and item["custom_code"]["BOOL"],
         status=item["status"]["S"],
         click_count=number("click_count") or 0,
         creator_ip=item["creator_ip"]["S"] if "creator_ip" in item else None,

@@ -12,6 +12,7 @@ from typing import Any, cast
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from squrl.errors import InternalServerError, SqurlError
 
@@ -102,7 +103,7 @@ def record_defect(error: InternalServerError, cause: Exception) -> None:
     """
     _count_error(error)
     frames = traceback.format_tb(cause.__traceback__)
-    answer = getattr(cause, "response", {}).get("Error")
+    answer = cause.response["Error"] if isinstance(cause, ClientError) else None
     logger.error("Defect", error_type=error.name, cause=type(cause).__qualname__, aws_error=answer, stack=frames)
 
 
