@@ -38,7 +38,10 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # SIGTERM by itself would end this process with no chance to end the others.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    from local import sam  # noqa: PLC0415 - a second, which the help doesn't need
+    try:
+        from local import sam  # noqa: PLC0415 - a second, which the help doesn't need
+    except ModuleNotFoundError as error:
+        sys.exit(f"{error}. Use the Python of .venv, which `make start` makes: .venv/bin/python -m local {command}")
 
     in_memory = "--in-memory" in options
     sam.run(command, [option for option in options if option != "--in-memory"], in_memory=in_memory)

@@ -6,6 +6,7 @@ the functions return. The few of its names that stand for Docker, for AWS or for
 
 import json
 import os
+import platform
 import socket
 import threading
 from collections.abc import Iterator
@@ -173,7 +174,7 @@ def _say_ready(server: BaseWSGIServer) -> None:
         example = f"curl -i {url}/create -H 'Content-Type: application/json' -d '{body}'"
     else:
         example = f"aws lambda invoke --endpoint-url {url} --function-name NAME --payload file://EVENT.json /dev/stdout"
-    say(f"\nReady on {url}. Try:\n\n  {example}\n")
+    say(f"\nReady on {url}, functions under Python {platform.python_version()}. Try:\n\n  {example}\n")
 
 
 def _wait() -> None:
