@@ -221,6 +221,23 @@ def test_given_a_call_that_dynamodb_refuses_when_it_fails_then_that_is_a_defect_
     assert client.calls == 1
 
 
+def test_given_a_row_written_by_hand_when_followed_then_what_it_lacks_has_its_default():
+    row = {"short_code": {"S": "abc"}, "original_url": {"S": "https://example.com/"}, "status": {"S": "active"}}
+
+    link = a_store(Client({"Attributes": row})).count_click("abc", NOW)
+
+    assert link == Link("abc", Kind("https://example.com/", "301", None), "", None)
+
+
+def test_given_a_row_without_status_when_read_then_it_is_no_live_link():
+    row = {"short_code": {"S": "abc"}, "original_url": {"S": "https://example.com/"}}
+
+    link = a_store(Client({"Item": row})).get("abc")
+
+    assert link is not None
+    assert not link.is_live(NOW)
+
+
 def test_the_client_leaves_every_decision_to_try_again_to_the_store(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 

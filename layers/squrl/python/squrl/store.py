@@ -21,7 +21,7 @@ from botocore.parsers import ResponseParserError
 
 from squrl import telemetry
 from squrl.errors import RateLimitExceeded, ServiceUnavailable, SqurlError
-from squrl.links import ACTIVE, Kind, Link
+from squrl.links import ACTIVE, DISABLED, Kind, Link
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -278,20 +278,26 @@ def to_item(link: Link) -> dict[str, Any]:
 
 
 def from_item(item: dict[str, Any] | None) -> Link | None:
-    """Return a row of the table as a link; ``None`` for no row."""
+    """Return a row of the table as a link; ``None`` for no row.
+
+    An operator may have written the row: what it lacks has the value that a request's absent field would have.
+    """
     if item is None:
         return None
 
     def number(name: str) -> int | None:
         return int(item[name]["N"]) if name in item else None
 
+    def text(name: str) -> str | None:
+        return item[name]["S"] if name in item else None
+
     return Link(
         short_code=item["short_code"]["S"],
-        kind=Kind(item["original_url"]["S"], item["redirect_type"]["S"], number("ttl_hours")),
-        created_at=item["created_at"]["S"],
+        kind=Kind(item["original_url"]["S"], text("redirect_type") or "301", number("ttl_hours")),
+        created_at=text("created_at") or "",
         expires_at=number("expires_at"),
         custom_code="custom_code" in item and item["custom_code"]["BOOL"],
-        status=item["status"]["S"],
+        status=text("status") or DISABLED,
         click_count=number("click_count") or 0,
-        creator_ip=item["creator_ip"]["S"] if "creator_ip" in item else None,
+        creator_ip=text("creator_ip"),
     )
