@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 
 import pytest
-import requests
 
 from squrl import codes
 from squrl.links import DISABLED, Kind, Link, timestamp
@@ -383,7 +382,7 @@ def test_given_secrets_when_created_and_followed_then_none_of_them_is_logged_at_
 @pytest.mark.parametrize(
     "headers", [{"Host": "evil.example"}, {"X-Forwarded-Proto": "gopher"}, {"Content-Type": "text/plain"}], ids=str
 )
-def test_given_odd_headers_when_created_then_it_is_answered_all_the_same(api_url, headers):
-    answer = requests.post(f"{api_url}/create", data=json.dumps({"original_url": a_url()}), headers=headers, timeout=30)
+def test_given_odd_headers_when_created_then_it_is_answered_all_the_same(api, headers):
+    answer = api.request("POST", "/create", data=json.dumps({"original_url": a_url()}), headers=headers)
 
     assert answer.status_code == 201
