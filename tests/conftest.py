@@ -1,5 +1,6 @@
 """The table in AWS's own engine, for the tests that need it: one in memory for the whole run."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TABLE = "squrl-urls-local"
+
+# No proxy stands between a machine and itself; processes that tests start inherit this.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def test_start_lambda_answers_an_sdk(project, serve):
             region_name="us-east-1",
             aws_access_key_id="any",
             aws_secret_access_key="any",  # noqa: S106
-            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+            config=Config(retries={"total_max_attempts": 1}),
         )
         good = client.invoke(FunctionName="ToyFunction", Payload=b'{"what": "called"}')
         bad = client.invoke(FunctionName="ToyFunction", Payload=b'{"what": "raise"}')
