@@ -153,6 +153,15 @@ def test_given_a_failure_that_lasts_when_the_attempts_are_used_up_then_the_calle
     assert sum(pauses) < 2
 
 
+def test_given_an_unknown_outcome_when_the_rest_is_throttled_then_nobody_is_told_that_nothing_was_done():
+    client = Client(UNKNOWN[0], THROTTLED[0])
+
+    with pytest.raises(ServiceUnavailable):
+        a_store(client).claim(LINK, NOW)
+
+    assert client.calls == ATTEMPTS
+
+
 LONGEST_ATTEMPT_MS = 1000 * (store_module.CONNECT_TIMEOUT + store_module.READ_TIMEOUT + store_module.MARGIN)
 
 

@@ -210,7 +210,8 @@ class DynamoDBUrlStore:
                         raise
                     cause = error
                     if _is_throttled(error):
-                        failure = RateLimitExceeded("Too many requests; try again later")
+                        if not may_be_applied:  # else nobody knows whether anything was done
+                            failure = RateLimitExceeded("Too many requests; try again later")
                         continue
                     failure = ServiceUnavailable(_TOO_LATE)
                     if not isinstance(error, EndpointConnectionError | ConnectTimeoutError):  # it was sent
