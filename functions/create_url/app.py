@@ -2,21 +2,22 @@
 
 import os
 import time
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING, Any
 
 from squrl import api, store, telemetry
 from squrl.links import Link, timestamp
 from squrl.settings import CreateSettings
 from squrl.shorten import CreateRequest, shorten
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 SETTINGS = CreateSettings.from_environment(os.environ)
 DYNAMODB = store.connect()
 
 
 @telemetry.observed
-def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
+def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
     """Answer one event: an HTTP API's, or a direct invocation with the request itself."""
 
     def create(request: api.Request) -> api.Answer:

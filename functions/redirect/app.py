@@ -2,15 +2,16 @@
 
 import os
 import time
-from typing import Any
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING, Any
 
 from squrl import api, store, telemetry
 from squrl.errors import ValidationError
 from squrl.follow import follow
 from squrl.links import Link
 from squrl.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 
@@ -19,7 +20,7 @@ DYNAMODB = store.connect()
 
 
 @telemetry.observed
-def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
+def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
     """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
 
     def redirect(request: api.Request) -> api.Answer:

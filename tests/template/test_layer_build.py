@@ -1,7 +1,11 @@
 """How the layer is built: for the processor that its build folder is named for, of what is pinned."""
 
+import importlib
+import json
 import platform
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -40,3 +44,35 @@ def test_given_an_environment_when_deployed_then_it_takes_what_was_built_for_its
     assert "Architecture=arm64" in deploy["parameter_overrides"].split()
     assert build["build_dir"] == ".aws-sam/arm64"
     assert deploy["template_file"] == f"{build['build_dir']}/template.yaml"
+
+
+def test_given_a_built_layer_when_trimmed_then_what_the_functions_call_is_left_and_the_libraries_still_load(tmp_path):
+    (made := tmp_path / "python").mkdir()
+    for name in ("botocore", "ada_url"):
+        shutil.copytree(Path(importlib.import_module(name).__file__).parent, made / name)
+    backend = Path(importlib.import_module("_cffi_backend").__file__)
+    shutil.copy(backend, made)
+    script = (
+        "import ada_url, botocore, botocore.session, json;"
+        "client = botocore.session.get_session().create_client('dynamodb', region_name='eu-central-1');"
+        "print(json.dumps([ada_url.check_url('https://example.com/'), client.meta.endpoint_url, botocore.__file__]))"
+    )
+
+    subprocess.run([sys.executable, ROOT / "layers/squrl/trim.py", made], check=True, timeout=60)
+
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False,
+        env={"PYTHONPATH": str(made)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == [
+        True,
+        "https://dynamodb.eu-central-1.amazonaws.com",
+        str(made / "botocore" / "__init__.py"),
+    ]
+    assert {path.name for path in (made / "botocore" / "data").iterdir() if path.is_dir()} == {"dynamodb"}
+    assert (made / backend.name).stat().st_size <= backend.stat().st_size

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "errors": set(),
 }
 PURE = ("links", "codes", "destinations", "errors")
-IO = {"boto3", "botocore", "aws_lambda_powertools", "aws_xray_sdk"}
+IO = {"botocore", "aws_lambda_powertools", "aws_xray_sdk"}
 
 
 def tree(path):
@@ -187,13 +187,13 @@ def test_given_a_module_of_pure_rules_when_its_imports_are_followed_then_no_aws_
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_given_a_function_when_its_imports_are_read_then_boto3_is_left_to_the_store(function):
+def test_given_a_function_when_its_imports_are_read_then_botocore_is_left_to_the_store(function):
     path = FUNCTIONS[function]
 
     imported = third_party(path)
 
-    assert imported <= {"aws_lambda_powertools"}
-    assert "boto3" in third_party(MODULES["store"])
+    assert imported == set()
+    assert "botocore" in third_party(MODULES["store"])
 
 
 def test_given_the_redirect_when_its_imports_are_followed_then_nothing_of_create_is_among_them():
@@ -262,8 +262,8 @@ def test_given_the_layers_requirements_when_compared_with_the_imports_then_the_c
 
     carried = carried_by_the_layer()
 
-    assert imported == {"ada_url", "aws_lambda_powertools", "boto3", "botocore"}
-    assert {"ada-url", "aws-lambda-powertools", "boto3", "botocore"} <= carried
+    assert imported == {"ada_url", "aws_lambda_powertools", "botocore"}
+    assert {"ada-url", "aws-lambda-powertools", "botocore"} <= carried
     assert "pytest" not in carried
 
 

@@ -1,20 +1,23 @@
 """Logs, metrics and traces, through Powertools. What must not be known of a visitor never reaches this file."""
 
 import functools
+import gc
 import logging
 import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from squrl.errors import InternalServerError, SqurlError
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 NAMESPACE = "Squrl"
 
@@ -27,7 +30,7 @@ FUNCTION_DURATION = "function_duration"
 DATABASE_QUERY_DURATION = "database_query_duration"
 ERROR_COUNT = "error_count"
 
-Handler = Callable[[Any, LambdaContext], dict[str, Any]]
+Handler = Callable[[Any, "LambdaContext"], dict[str, Any]]
 
 # Lambda lets every level through, so that LogLevel alone decides; libraries would then log each request at DEBUG, with
 # all that is in it.
@@ -47,10 +50,11 @@ def observed(handler: Handler) -> Handler:
     @metrics.log_metrics(capture_cold_start_metric=True)
     @logger.inject_lambda_context
     @functools.wraps(handler)
-    def wrapper(event: Any, context: LambdaContext) -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
+    def wrapper(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
         with timed(FUNCTION_DURATION):
             return (traced() if _is_sampled() else handler)(event, context)
 
+    gc.enable()  # see squrl/__init__.py
     return cast("Handler", wrapper)
 
 
