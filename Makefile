@@ -5,9 +5,9 @@ export DYNAMODB_PORT ?= 8000
 export SAM_CLI_TELEMETRY := 0
 
 bin := .venv/bin
-sources := layers/squrl/python functions local tests
+sources := layers/squrl/python functions local bench tests
 
-.PHONY: help start test test-deploy lint security audit format lock build deploy delete clean
+.PHONY: help start test test-deploy bench load lint security audit format lock build deploy delete clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,14 @@ test: .venv/installed ## Run every test: unit, integration, end to end.
 test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator of AWS, and test what is there.
 	$(bin)/python -m pytest tests/deploy
 
+bench: .venv/installed .local/runtime/installed build ## Measure speed, memory and cost against the usual build (WRITE=yes: into docs/).
+	PATH=$(CURDIR)/.local/runtime/bin:$$PATH $(bin)/sam build --template bench/usual/template.yaml \
+		--build-dir .aws-sam/usual --parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m))
+	$(bin)/python -m bench $(if $(WRITE),--write)
+
+load: .venv/installed .local/load/installed ## Load the stack with 1 000 clients, and reconcile every click (WRITE=yes: into docs/).
+	$(bin)/python -m bench.load $(if $(WRITE),--write)
+
 lint: .venv/installed ## Check style, types and the template; change nothing.
 	$(bin)/ruff check
 	$(bin)/ruff format --check
@@ -29,7 +37,7 @@ lint: .venv/installed ## Check style, types and the template; change nothing.
 
 security: .local/checks/installed ## Check template, code and workflows for what weakens security.
 	.local/checks/bin/checkov
-	.local/checks/bin/bandit --quiet --recursive --severity-level medium layers functions local # ruff has the low ones
+	.local/checks/bin/bandit --quiet --recursive --severity-level medium layers functions local bench # ruff has the low ones
 	.local/checks/bin/actionlint
 	.local/checks/bin/zizmor --quiet --offline .github
 
@@ -81,6 +89,10 @@ clean: ## Remove what these commands made: environment, build, local database.
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--requirement requirements-dev.txt
 	touch $@
+
+# Lambda's runtime client, for `make bench`, in the Python that Lambda runs.
+.local/runtime/installed: PYTHON = $(or $(shell $(MAKE) --no-print-directory -C layers/squrl interpreter),$(error \
+	`make bench` measures with Python 3.13, which Lambda runs; there is none on the PATH or in ~/.pyenv))
 
 # Tools whose dependencies clash with the others' have an environment each.
 .local/%/installed: requirements-%.txt

@@ -66,7 +66,7 @@ def test_given_a_deployment_when_log_groups_are_listed_then_all_are_kept_for_a_w
     assert {group["logGroupName"]: group.get("retentionInDays") for group in groups} == {
         "/aws/lambda/squrl-create-url-dev": 7,
         "/aws/lambda/squrl-redirect-dev": 7,
-        "/aws/vendedlogs/squrl-dev/api": 7,
+        "/aws/vendedlogs/squrl-dev/access": 7,
     }
 
 

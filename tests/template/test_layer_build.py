@@ -49,8 +49,8 @@ def test_given_an_environment_when_deployed_then_it_takes_what_was_built_for_its
 def test_given_a_built_layer_when_trimmed_then_what_the_functions_call_is_left_and_the_libraries_still_load(tmp_path):
     (made := tmp_path / "python").mkdir()
     for name in ("botocore", "ada_url"):
-        shutil.copytree(Path(importlib.import_module(name).__file__).parent, made / name)
-    backend = Path(importlib.import_module("_cffi_backend").__file__)
+        shutil.copytree(Path(str(importlib.import_module(name).__file__)).parent, made / name)
+    backend = Path(str(importlib.import_module("_cffi_backend").__file__))
     shutil.copy(backend, made)
     script = (
         "import ada_url, botocore, botocore.session, json;"
@@ -76,3 +76,18 @@ def test_given_a_built_layer_when_trimmed_then_what_the_functions_call_is_left_a
     ]
     assert {path.name for path in (made / "botocore" / "data").iterdir() if path.is_dir()} == {"dynamodb"}
     assert (made / backend.name).stat().st_size <= backend.stat().st_size
+
+
+def test_given_the_layer_when_built_then_its_size_stays_in_its_budget_and_it_has_byte_code_where_it_can(
+    tmp_path,
+):
+    command = ["make", "build-SqurlLayer", f"PYTHON={sys.executable}", f"ARTIFACTS_DIR={tmp_path}"]
+
+    built = subprocess.run(
+        command, check=True, cwd=ROOT / "layers" / "squrl", capture_output=True, text=True, timeout=110
+    )
+
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    has_compiler = "has no byte code" not in built.stderr
+    assert sum(path.stat().st_size for path in files) <= (7 if has_compiler else 10) * 2**20
+    assert {path.suffix for path in (tmp_path / "python" / "squrl").iterdir()} == {".pyc" if has_compiler else ".py"}

@@ -224,6 +224,19 @@ def test_given_create_when_it_starts_then_it_does_load_what_the_redirect_must_no
     assert "squrl.follow" not in loaded
 
 
+# What a cold start loads, Python's own modules included: a number, since a time would depend on the machine.
+@pytest.mark.parametrize(("function", "most"), [("redirect", 400), ("create_url", 410)])
+def test_given_a_function_when_it_starts_then_it_loads_no_more_modules_than_its_budget_has(function, most):
+    unneeded = {"boto3", "s3transfer", "multiprocessing", "asyncio", "aws_xray_sdk", "pydantic"}
+
+    provided = set().union(*map(top_level_names, carried_by_the_layer())) | sys.stdlib_module_names | {"squrl", "app"}
+
+    loaded = {name for name in loaded_by(function) if name.split(".")[0] in provided}
+
+    assert len(loaded) <= most
+    assert not loaded & unneeded
+
+
 # telemetry reads the one variable that Lambda sets anew for each request: the trace's header.
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"telemetry"}))
 def test_given_a_module_of_the_layer_when_read_then_it_never_asks_the_process_for_its_environment(module):

@@ -462,3 +462,25 @@ def test_given_a_missing_setting_when_loaded_then_it_is_named(environment, monke
 
 def test_the_metrics_namespace_is_the_contracts():
     assert telemetry.NAMESPACE == "Squrl"
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "most"),
+    [
+        ("redirect", "redirect/http.json", 400),
+        ("create_url", "create_url/http.json", 410),
+        ("redirect", "redirect/http_not_found.json", 1200),
+        ("create_url", "create_url/http_validation_error.json", 1200),
+    ],
+)
+def test_given_a_warm_process_when_a_request_is_answered_then_its_log_stays_in_its_budget(
+    urls, environment, output, function, event, most
+):
+    handler = load(function).lambda_handler
+    handler(events.load("redirect/http_head.json" if function == "redirect" else event), Context())
+    output.readouterr()
+
+    answer = handler(events.load(event), Context())
+
+    assert answer["statusCode"] == events.ANSWERS[event][0] or function == "create_url"  # the second time it is there
+    assert 0 < len(output.readouterr().out.encode()) <= most

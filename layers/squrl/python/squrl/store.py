@@ -140,6 +140,7 @@ class DynamoDBUrlStore:
             FilterExpression=f"redirect_type = :type AND {lifetime} AND {_IS_LIVE}",
             ExpressionAttributeNames=_STATUS,
             ExpressionAttributeValues=values,
+            ProjectionExpression="short_code",  # a popular destination's page may hold thousands
         )
         return answer["Items"][0]["short_code"]["S"] if answer["Items"] else None
 
