@@ -7,14 +7,15 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from squrl import api, store, telemetry
+from squrl.clicks import SqsClickQueue
 from squrl.errors import ValidationError
 from squrl.follow import follow
 from squrl.links import Link
-from squrl.settings import Settings
+from squrl.settings import RedirectSettings
 
 MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 
-SETTINGS = Settings.from_environment(os.environ)
+SETTINGS = RedirectSettings.from_environment(os.environ)
 DYNAMODB = store.connect()
 
 
@@ -23,9 +24,11 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noq
     """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
 
     def redirect(request: api.Request) -> api.Answer:
-        links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, context.get_remaining_time_in_millis())
+        remaining_ms = context.get_remaining_time_in_millis()
+        links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, remaining_ms)
+        queue = SqsClickQueue(SETTINGS.click_queue_url, remaining_ms) if SETTINGS.click_queue_url else None
         now = int(time.time())
-        link = follow(_short_code(request), links, now, click=request.method != "HEAD")
+        link = follow(_short_code(request), links, now, click=request.method != "HEAD", queue=queue)
         return _answer(link, now)
 
     return api.serve(event, redirect)

@@ -53,6 +53,8 @@ def trace(daemon, dynamodb_endpoint):
             "AWS_SECRET_ACCESS_KEY": "any",
             "POWERTOOLS_SERVICE_NAME": "squrl-test",
             "TABLE_NAME": "squrl-urls-local",
+            "STATE_TABLE_NAME": "squrl-state-local",
+            "CLICK_QUEUE_URL": "",
             "BASE_URL": "",
             "DOMAIN_NAME": "",
             "ALLOW_PRIVATE_DESTINATIONS": "false",

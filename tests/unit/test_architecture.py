@@ -23,8 +23,10 @@ NEUTRAL = {"errors", "telemetry", "settings"}
 MAY_IMPORT = {
     "api": {"shorten", "follow", "store", "codes", "destinations", "links"} | NEUTRAL,
     "shorten": {"store", "codes", "destinations", "links"} | NEUTRAL,
-    "follow": {"store", "codes", "destinations", "links"} | NEUTRAL,
+    "follow": {"store", "clicks", "codes", "links"} | NEUTRAL,
+    "count": {"store", "clicks"} | NEUTRAL,
     "store": {"links"} | NEUTRAL,
+    "clicks": {"codes", "links"} | NEUTRAL,
     "codes": {"links"} | NEUTRAL,
     "destinations": NEUTRAL,
     "links": NEUTRAL,
@@ -108,6 +110,8 @@ def loaded_by(function):
         "POWERTOOLS_SERVICE_NAME": "squrl-unit-test",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "TABLE_NAME": "squrl-urls-test",
+        "STATE_TABLE_NAME": "squrl-state-test",
+        "CLICK_QUEUE_URL": "",
         "BASE_URL": "",
         "DOMAIN_NAME": "",
         "ALLOW_PRIVATE_DESTINATIONS": "false",
@@ -141,13 +145,13 @@ def top_level_names(distribution):
     return {file.parts[0].split(".")[0] for file in files if file.suffix in {".py", ".so"}}
 
 
-def test_given_the_sources_when_listed_then_every_module_has_its_place_and_both_functions_are_there():
+def test_given_the_sources_when_listed_then_every_module_has_its_place_and_all_functions_are_there():
     placed = MAY_IMPORT.keys()
 
     present = MODULES.keys()
 
     assert present == placed
-    assert FUNCTIONS.keys() == {"create_url", "redirect"}
+    assert FUNCTIONS.keys() == {"create_url", "redirect", "count_clicks"}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -187,13 +191,13 @@ def test_given_a_module_of_pure_rules_when_its_imports_are_followed_then_no_aws_
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_given_a_function_when_its_imports_are_read_then_boto3_is_left_to_the_store(function):
+def test_given_a_function_when_its_imports_are_read_then_boto3_is_left_to_the_layer(function):
     path = FUNCTIONS[function]
 
     imported = third_party(path)
 
     assert imported <= {"aws_lambda_powertools"}
-    assert "boto3" in third_party(MODULES["store"])
+    assert {module for module in MODULES if "boto3" in third_party(MODULES[module])} == {"store", "clicks"}
 
 
 def test_given_the_redirect_when_its_imports_are_followed_then_nothing_of_create_is_among_them():
@@ -204,6 +208,15 @@ def test_given_the_redirect_when_its_imports_are_followed_then_nothing_of_create
     assert not led_to & of_create
     assert "ada_url" not in set().union(*(third_party(MODULES[module]) for module in led_to))
     assert of_create <= reached(FUNCTIONS["create_url"])
+
+
+def test_given_the_consumer_when_its_imports_are_followed_then_nothing_of_the_api_is_among_them():
+    of_the_api = {"api", "shorten", "follow", "destinations"}
+
+    led_to = reached(FUNCTIONS["count_clicks"])
+
+    assert {"count", "clicks", "store"} <= led_to
+    assert not led_to & of_the_api
 
 
 def test_given_the_redirect_when_it_starts_then_it_loads_nothing_of_create():
@@ -244,7 +257,7 @@ def test_given_a_function_when_read_then_it_hands_the_environment_to_the_setting
     uses = environment_uses(path)
 
     assert len(uses) == 1
-    assert re.fullmatch(r"(Create)?Settings\.from_environment\(os\.environ\)", uses[0])
+    assert re.fullmatch(r"(Create|Redirect)?Settings\.from_environment\(os\.environ\)", uses[0])
     assert "settings" in siblings(path)
 
 

@@ -48,6 +48,8 @@ def urls(monkeypatch):
 def environment(monkeypatch):
     variables = {
         "TABLE_NAME": "squrl-urls-test",
+        "STATE_TABLE_NAME": "squrl-state-test",
+        "CLICK_QUEUE_URL": "",
         "BASE_URL": "",
         "DOMAIN_NAME": "",
         "ALLOW_PRIVATE_DESTINATIONS": "false",

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squrl.settings import CreateSettings, Settings, SettingsError
+from squrl.settings import CreateSettings, RedirectSettings, Settings, SettingsError
 
 ENVIRONMENT = {
     "TABLE_NAME": "squrl-urls-test",
+    "STATE_TABLE_NAME": "squrl-state-test",
     "BASE_URL": "https://go.example.com",
     "DOMAIN_NAME": "",
     "ALLOW_PRIVATE_DESTINATIONS": "false",
@@ -26,6 +27,7 @@ def test_given_every_variable_when_the_settings_of_create_are_read_then_each_has
 
     assert dataclasses.asdict(settings) == {
         "table_name": "squrl-urls-test",
+        "state_table_name": "squrl-state-test",
         "base_url": "https://go.example.com",
         "domain_name": "",
         "allow_private_destinations": False,
@@ -33,26 +35,50 @@ def test_given_every_variable_when_the_settings_of_create_are_read_then_each_has
     }
 
 
-def test_given_only_the_table_when_the_settings_of_redirect_are_read_then_nothing_else_is_needed():
-    environment = {"TABLE_NAME": "squrl-urls-test"}
+def test_given_only_the_tables_when_the_settings_that_all_have_are_read_then_nothing_else_is_needed():
+    environment = {"TABLE_NAME": "squrl-urls-test", "STATE_TABLE_NAME": ""}
 
     settings = Settings.from_environment(environment)
 
-    assert dataclasses.asdict(settings) == {"table_name": "squrl-urls-test"}
+    assert dataclasses.asdict(settings) == {"table_name": "squrl-urls-test", "state_table_name": ""}
+
+
+@pytest.mark.parametrize(
+    ("url", "is_right"),
+    [
+        ("", True),
+        ("https://sqs.eu-central-1.amazonaws.com/123456789012/squrl-clicks-dev", True),
+        ("http://127.0.0.1:4566/000000000000/squrl-clicks-dev", True),
+        ("ClickQueue", False),
+        ("squrl-clicks-dev", False),
+        ("https://sqs.eu-central-1.amazonaws.com", False),
+        ("https://user@sqs.eu-central-1.amazonaws.com/123456789012/clicks", False),
+        ("https://sqs.eu-central-1.amazonaws.com/123456789012/clicks\n", False),
+    ],
+)
+def test_given_a_queues_url_when_the_settings_of_redirect_are_read_then_it_is_one_or_empty(url, is_right):
+    environment = ENVIRONMENT | {"CLICK_QUEUE_URL": url}
+
+    if is_right:
+        assert RedirectSettings.from_environment(environment).click_queue_url == url
+    else:
+        with pytest.raises(SettingsError, match="CLICK_QUEUE_URL"):
+            RedirectSettings.from_environment(environment)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
 def test_given_a_missing_variable_when_the_settings_are_read_then_the_error_names_it(name):
     environment = {key: value for key, value in ENVIRONMENT.items() if key != name}
 
-    with pytest.raises(SettingsError, match=rf"\b{name}\b") as failure:
+    with pytest.raises(SettingsError) as failure:
         CreateSettings.from_environment(environment)
 
-    assert not [other for other in environment if other in str(failure.value)]
+    assert str(failure.value) == f"{name} is not set"
 
 
 def test_given_a_variable_of_the_process_only_when_the_settings_are_read_then_it_is_missing(monkeypatch):
-    monkeypatch.setenv("TABLE_NAME", "squrl-urls-test")
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
 
     with pytest.raises(SettingsError, match="TABLE_NAME"):
         Settings.from_environment({})
@@ -98,7 +124,13 @@ def test_given_a_table_name_that_dynamodb_refuses_when_read_then_the_error_names
     with pytest.raises(SettingsError) as failure:
         kind.from_environment(environment)
 
-    assert "TABLE_NAME" in str(failure.value)
+    assert str(failure.value).startswith("TABLE_NAME ")
+
+
+@pytest.mark.parametrize("value", ["ab", "squrl/state", "squrl-state\n", "arn:aws:x"])
+def test_given_a_state_table_that_dynamodb_refuses_when_read_then_the_error_names_the_variable(value):
+    with pytest.raises(SettingsError, match=r"^STATE_TABLE_NAME "):
+        Settings.from_environment(ENVIRONMENT | {"STATE_TABLE_NAME": value})
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
+_QUEUE_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]+)?")
 _DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
 _BASE_URL = re.compile(r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?")
 
@@ -22,13 +23,18 @@ class Settings:
     ----------
     table_name : str
         The table that holds the links.
+    state_table_name : str
+        The table of what is remembered for a while; empty where there is none.
     """
 
     table_name: str
+    state_table_name: str
 
     def __post_init__(self) -> None:
         if not _TABLE_NAME.fullmatch(self.table_name):
             raise SettingsError("TABLE_NAME must be a DynamoDB table's name")
+        if self.state_table_name and not _TABLE_NAME.fullmatch(self.state_table_name):
+            raise SettingsError("STATE_TABLE_NAME must be empty, or a DynamoDB table's name")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -43,6 +49,24 @@ class Settings:
             field.name: _value(environment, field.name.upper(), is_flag=field.type is bool) for field in fields(cls)
         }
         return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedirectSettings(Settings):
+    """What the redirect function needs besides.
+
+    Attributes
+    ----------
+    click_queue_url : str
+        The SQS queue for clicks that the table can't take at once; empty where there is none.
+    """
+
+    click_queue_url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _QUEUE_URL.fullmatch(self.click_queue_url):
+            raise SettingsError("CLICK_QUEUE_URL must be empty, or a queue's URL")
 
 
 @dataclass(frozen=True, kw_only=True)
