@@ -8,7 +8,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from squrl import api, store, telemetry
 from squrl.clicks import SqsClickQueue
-from squrl.errors import ValidationError
+from squrl.domains import DomainPolicy
+from squrl.errors import Gone, ValidationError
 from squrl.follow import follow
 from squrl.links import Link
 from squrl.settings import RedirectSettings
@@ -17,6 +18,7 @@ MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking ag
 
 SETTINGS = RedirectSettings.from_environment(os.environ)
 DYNAMODB = store.connect()
+DOMAINS = DomainPolicy(DYNAMODB, SETTINGS.state_table_name)
 
 
 @telemetry.observed
@@ -24,14 +26,17 @@ def lambda_handler(event: Any, context: LambdaContext) -> dict[str, Any]:  # noq
     """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
 
     def redirect(request: api.Request) -> api.Answer:
+        lists = DOMAINS.current()  # before the time is looked at: it may have taken some
         remaining_ms = context.get_remaining_time_in_millis()
         links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, remaining_ms)
         queue = SqsClickQueue(SETTINGS.click_queue_url, remaining_ms) if SETTINGS.click_queue_url else None
         now = int(time.time())
         link = follow(_short_code(request), links, now, click=request.method != "HEAD", queue=queue)
+        if not lists.permit(link.kind.original_url):
+            raise Gone("Links to this domain were disabled")
         return _answer(link, now)
 
-    return api.serve(event, redirect)
+    return api.serve(event, redirect, has_domain=SETTINGS.domain_name != "")
 
 
 def _short_code(request: api.Request) -> str:

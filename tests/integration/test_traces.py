@@ -59,6 +59,8 @@ def trace(daemon, dynamodb_endpoint):
             "DOMAIN_NAME": "",
             "ALLOW_PRIVATE_DESTINATIONS": "false",
             "STORE_CREATOR_IP": "false",
+            "CREATES_PER_MINUTE_PER_CLIENT": "0",
+            "CLIENT_KEY_ID": "",
         }
         subprocess.run(
             [sys.executable, "-c", INVOKE],

@@ -27,6 +27,8 @@ MAY_IMPORT = {
     "count": {"store", "clicks"} | NEUTRAL,
     "store": {"links"} | NEUTRAL,
     "clicks": {"codes", "links"} | NEUTRAL,
+    "limiter": {"links"} | NEUTRAL,
+    "domains": NEUTRAL,
     "codes": {"links"} | NEUTRAL,
     "destinations": NEUTRAL,
     "links": NEUTRAL,
@@ -116,6 +118,8 @@ def loaded_by(function):
         "DOMAIN_NAME": "",
         "ALLOW_PRIVATE_DESTINATIONS": "false",
         "STORE_CREATOR_IP": "false",
+        "CREATES_PER_MINUTE_PER_CLIENT": "0",
+        "CLIENT_KEY_ID": "",
     }
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=30)
@@ -197,11 +201,11 @@ def test_given_a_function_when_its_imports_are_read_then_boto3_is_left_to_the_la
     imported = third_party(path)
 
     assert imported <= {"aws_lambda_powertools"}
-    assert {module for module in MODULES if "boto3" in third_party(MODULES[module])} == {"store", "clicks"}
+    assert {module for module in MODULES if "boto3" in third_party(MODULES[module])} == {"store", "clicks", "limiter"}
 
 
 def test_given_the_redirect_when_its_imports_are_followed_then_nothing_of_create_is_among_them():
-    of_create = {"shorten", "destinations"}
+    of_create = {"shorten", "destinations", "limiter"}
 
     led_to = reached(FUNCTIONS["redirect"])
 
@@ -211,7 +215,7 @@ def test_given_the_redirect_when_its_imports_are_followed_then_nothing_of_create
 
 
 def test_given_the_consumer_when_its_imports_are_followed_then_nothing_of_the_api_is_among_them():
-    of_the_api = {"api", "shorten", "follow", "destinations"}
+    of_the_api = {"api", "shorten", "follow", "destinations", "domains", "limiter"}
 
     led_to = reached(FUNCTIONS["count_clicks"])
 
@@ -220,7 +224,7 @@ def test_given_the_consumer_when_its_imports_are_followed_then_nothing_of_the_ap
 
 
 def test_given_the_redirect_when_it_starts_then_it_loads_nothing_of_create():
-    of_create = {"squrl.shorten", "squrl.destinations", "ada_url"}
+    of_create = {"squrl.shorten", "squrl.destinations", "squrl.limiter", "ada_url"}
 
     loaded = loaded_by("redirect")
 
@@ -229,7 +233,7 @@ def test_given_the_redirect_when_it_starts_then_it_loads_nothing_of_create():
 
 
 def test_given_create_when_it_starts_then_it_does_load_what_the_redirect_must_not():
-    of_create = {"squrl.shorten", "squrl.destinations", "ada_url"}
+    of_create = {"squrl.shorten", "squrl.destinations", "squrl.limiter", "ada_url"}
 
     loaded = loaded_by("create_url")
 

@@ -17,6 +17,8 @@ ENVIRONMENT = {
     "DOMAIN_NAME": "",
     "ALLOW_PRIVATE_DESTINATIONS": "false",
     "STORE_CREATOR_IP": "true",
+    "CREATES_PER_MINUTE_PER_CLIENT": "60",
+    "CLIENT_KEY_ID": "",
 }
 
 
@@ -32,6 +34,8 @@ def test_given_every_variable_when_the_settings_of_create_are_read_then_each_has
         "domain_name": "",
         "allow_private_destinations": False,
         "store_creator_ip": True,
+        "creates_per_minute_per_client": 60,
+        "client_key_id": "",
     }
 
 
@@ -105,6 +109,23 @@ def test_given_a_flag_when_read_then_it_is_a_boolean(name, value, flag):
     settings = CreateSettings.from_environment(environment)
 
     assert getattr(settings, name.lower()) is flag
+
+
+@pytest.mark.parametrize("value", ["", "-1", "1.5", " 60", "60\n", "\u0661", "x", "1" * 10])
+def test_given_a_limit_that_is_no_number_when_read_then_the_error_names_the_variable(value):
+    with pytest.raises(SettingsError, match=r"^CREATES_PER_MINUTE_PER_CLIENT must be a number"):
+        CreateSettings.from_environment(ENVIRONMENT | {"CREATES_PER_MINUTE_PER_CLIENT": value})
+
+
+@pytest.mark.parametrize("value", ["1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab", ""])
+def test_given_a_keys_id_when_read_then_it_is_kept(value):
+    assert CreateSettings.from_environment(ENVIRONMENT | {"CLIENT_KEY_ID": value}).client_key_id == value
+
+
+@pytest.mark.parametrize("value", ["alias/squrl", "a b", "1234abcd\n"])
+def test_given_what_is_no_keys_id_when_read_then_the_error_names_the_variable(value):
+    with pytest.raises(SettingsError, match=r"^CLIENT_KEY_ID "):
+        CreateSettings.from_environment(ENVIRONMENT | {"CLIENT_KEY_ID": value})
 
 
 @pytest.mark.parametrize("value", ["abc", "squrl-urls-dev", "Squrl_urls.2", "a" * 255])
@@ -203,6 +224,7 @@ def test_given_settings_when_someone_changes_them_then_that_fails():
 @pytest.mark.parametrize(
     "value", ["go.example.com/", "https://go.example.com", "GO.example.com", "go example", "g\u00f6.example"]
 )
-def test_given_a_domain_that_is_none_when_read_then_the_error_names_the_variable(value):
+@pytest.mark.parametrize("kind", [CreateSettings, RedirectSettings])
+def test_given_a_domain_that_is_none_when_read_then_the_error_names_the_variable(kind, value):
     with pytest.raises(SettingsError, match="DOMAIN_NAME"):
-        CreateSettings.from_environment(ENVIRONMENT | {"DOMAIN_NAME": value})
+        kind.from_environment(ENVIRONMENT | {"CLICK_QUEUE_URL": "", "DOMAIN_NAME": value})
