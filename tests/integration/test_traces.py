@@ -82,10 +82,10 @@ def trace(daemon, dynamodb_endpoint):
 
 @pytest.mark.parametrize(
     ("function", "event", "calls"),
-    [
-        ("create_url", "create_url/http_custom_code.json", ["PutItem"]),
-        ("redirect", "redirect/http.json", ["UpdateItem"]),
-        ("redirect", "redirect/http_head.json", ["GetItem"]),
+    [  # a process first reads the domain lists
+        ("create_url", "create_url/http_custom_code.json", ["GetItem", "PutItem"]),
+        ("redirect", "redirect/http.json", ["GetItem", "UpdateItem"]),
+        ("redirect", "redirect/http_head.json", ["GetItem", "GetItem"]),
     ],
 )
 def test_given_a_sampled_request_when_answered_then_the_trace_has_code_and_database_calls_but_no_secrets(
