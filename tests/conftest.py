@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 TABLE = "squrl-urls-local"
+STATE_TABLE = "squrl-state-local"
 
 # No proxy stands between a machine and itself; processes that tests start inherit this.
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"
@@ -34,7 +35,7 @@ def dynamodb(dynamodb_endpoint: str) -> "DynamoDBClient":
 
 @pytest.fixture
 def dynamodb_store(dynamodb: "DynamoDBClient") -> DynamoDBUrlStore:
-    return DynamoDBUrlStore(dynamodb, TABLE, remaining_ms=60_000)
+    return DynamoDBUrlStore(dynamodb, TABLE, 60_000, STATE_TABLE)
 
 
 @pytest.fixture

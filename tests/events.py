@@ -52,6 +52,12 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "redirect/direct_validation_error.json": (400, "ValidationError"),
 }
 
+# file: the messages that have to come again, and the clicks that are counted on hello-squrl
+BATCHES: dict[str, tuple[list[str], int]] = {
+    "count_clicks/sqs.json": ([], 2),  # one click is there twice, another is on an earlier link of that code
+    "count_clicks/sqs_malformed.json": (["059f36b4-87a3-44ab-83d2-661975000005"], 1),
+}
+
 
 def load(name: str) -> Any:
     """Return a sample event by its path below events/."""

@@ -1,5 +1,6 @@
 """An in-memory `UrlStore`, held to the real one's behaviour by tests/integration/test_store_contract.py."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from squrl.links import Kind, Link
@@ -10,6 +11,7 @@ class FakeUrlStore:
 
     def __init__(self) -> None:
         self.links: dict[str, Link] = {}
+        self.late_clicks: set[str] = set()
         self.index_is_behind = False
 
     def get(self, short_code: str) -> Link | None:
@@ -20,6 +22,15 @@ class FakeUrlStore:
         if link is not None and link.is_live(now):
             link = self.links[short_code] = replace(link, click_count=link.click_count + 1)
         return link
+
+    def add_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> tuple[int, int]:
+        missing = clicks.keys() - self.late_clicks
+        link = self.links.get(short_code)
+        if link is None or link.created_at != created_at:
+            return 0, len(missing)
+        self.links[short_code] = replace(link, click_count=link.click_count + len(missing))
+        self.late_clicks |= missing
+        return len(missing), 0
 
     def find_live(self, kind: Kind, now: int) -> str | None:
         if self.index_is_behind:

@@ -5,6 +5,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from squrl import api, store, telemetry
+from squrl.domains import DomainPolicy
+from squrl.errors import InvalidUrl
+from squrl.limiter import ClientLimiter
 from squrl.links import Link, timestamp
 from squrl.settings import CreateSettings
 from squrl.shorten import CreateRequest, shorten
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
 
 SETTINGS = CreateSettings.from_environment(os.environ)
 DYNAMODB = store.connect()
+DOMAINS = DomainPolicy(DYNAMODB, SETTINGS.state_table_name)
+LIMITER = ClientLimiter(
+    DYNAMODB, SETTINGS.state_table_name, SETTINGS.client_key_id, SETTINGS.creates_per_minute_per_client
+)
 
 
 @telemetry.observed
@@ -27,12 +34,17 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # n
             allow_private=SETTINGS.allow_private_destinations,
             own_hosts={api.host_of(origin) for origin in origins},
         )
+        if not DOMAINS.current().permit(asked.kind.original_url):
+            raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
+        now = int(time.time())
+        if request.is_http:  # who may invoke the function is trusted
+            LIMITER.check(request.source_ip, now)
         links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, context.get_remaining_time_in_millis())
         creator_ip = request.source_ip if SETTINGS.store_creator_ip else None
-        link, created = shorten(asked, links, int(time.time()), creator_ip=creator_ip)
+        link, created = shorten(asked, links, now, creator_ip=creator_ip)
         return _answer(link, created=created, base_url=next(iter(origins), None))
 
-    return api.serve(event, create)
+    return api.serve(event, create, has_domain=SETTINGS.domain_name != "")
 
 
 def _answer(link: Link, *, created: bool, base_url: str | None) -> api.Answer:

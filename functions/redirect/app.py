@@ -5,18 +5,21 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from squrl import api, store, telemetry
-from squrl.errors import ValidationError
+from squrl.clicks import SqsClickQueue
+from squrl.domains import DomainPolicy
+from squrl.errors import Gone, ValidationError
 from squrl.follow import follow
 from squrl.links import Link
-from squrl.settings import Settings
+from squrl.settings import RedirectSettings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 
-SETTINGS = Settings.from_environment(os.environ)
+SETTINGS = RedirectSettings.from_environment(os.environ)
 DYNAMODB = store.connect()
+DOMAINS = DomainPolicy(DYNAMODB, SETTINGS.state_table_name)
 
 
 @telemetry.observed
@@ -24,12 +27,17 @@ def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # n
     """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
 
     def redirect(request: api.Request) -> api.Answer:
-        links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, context.get_remaining_time_in_millis())
+        lists = DOMAINS.current()  # before the time is looked at: it may have taken some
+        remaining_ms = context.get_remaining_time_in_millis()
+        links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, remaining_ms)
+        queue = SqsClickQueue(SETTINGS.click_queue_url, remaining_ms) if SETTINGS.click_queue_url else None
         now = int(time.time())
-        link = follow(_short_code(request), links, now, click=request.method != "HEAD")
+        link = follow(_short_code(request), links, now, click=request.method != "HEAD", queue=queue)
+        if not lists.permit(link.kind.original_url):
+            raise Gone("Links to this domain were disabled")
         return _answer(link, now)
 
-    return api.serve(event, redirect)
+    return api.serve(event, redirect, has_domain=SETTINGS.domain_name != "")
 
 
 def _short_code(request: api.Request) -> str:

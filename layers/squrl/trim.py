@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # botocore describes 400 services; the functions call these.
-SERVICES = ("dynamodb",)
+SERVICES = ("dynamodb", "kms", "sqs")
 
 # What is for compilers, type checkers and browsers.
 UNUSED = (

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -211,6 +212,32 @@ def rows(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
         dynamodb.delete_item(TableName=table, Key={"short_code": {"S": code}})
     for link in LINKS:
         dynamodb.put_item(TableName=table, Item=to_item(link))
+    return read
+
+
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], None]:
+    """Return a function that waits for something to become true, for a minute at most."""
+
+    def wait(condition):
+        until = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < until, "a minute has passed"
+            time.sleep(0.5)
+
+    return wait
+
+
+@pytest.fixture
+def state(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
+    """Leave nothing in the table of what is remembered, and return a function that reads all of it by id."""
+    dynamodb = client("dynamodb")
+
+    def read():
+        return {item["id"]["S"]: item for item in dynamodb.scan(TableName="squrl-state-dev")["Items"]}
+
+    for id_ in read():
+        dynamodb.delete_item(TableName="squrl-state-dev", Key={"id": {"S": id_}})
     return read
 
 

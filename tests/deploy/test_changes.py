@@ -7,7 +7,7 @@ import pytest
 
 from tests.events import LINKS, load
 
-FUNCTIONS = ("squrl-create-url-dev", "squrl-redirect-dev")
+FUNCTIONS = ("squrl-create-url-dev", "squrl-redirect-dev", "squrl-count-clicks-dev")
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
 
 
@@ -36,7 +36,7 @@ def test_given_links_when_parameters_are_changed_then_what_is_live_follows_and_t
     changed = deploy(LogLevel="ERROR", StoreCreatorIp="true")
 
     assert changed.returncode == 0, changed.stdout
-    assert [function["Version"] for function in live()] == ["2", "2"]
+    assert [function["Version"] for function in live()] == ["2", "2", "2"]
     assert {function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] for function in live()} == {"ERROR"}
     assert set(rows()) == {*(link.short_code for link in LINKS), first["short_code"]}
     second = json.loads(invoke("create-url", load("create_url/http_lifetime.json"))["body"])
@@ -58,7 +58,7 @@ def test_given_a_stack_when_only_the_layer_is_changed_then_what_is_live_has_the_
     assert again.returncode == 0, again.stdout
     (layer,) = client("lambda").list_layers()["Layers"]
     newest = layer["LatestMatchingVersion"]["LayerVersionArn"]
-    assert [function["Layers"][0]["Arn"] for function in live()] == [newest, newest]
+    assert [function["Layers"][0]["Arn"] for function in live()] == [newest, newest, newest]
     assert [function["Layers"] for function in live()] != before
 
 
@@ -67,7 +67,7 @@ def test_given_a_stack_when_it_is_deployed_again_without_a_change_then_nothing_h
 
     assert again.returncode == 0, again.stdout
     assert "is up to date" in again.stdout
-    assert [function["Version"] for function in live()] == ["1", "1"]
+    assert [function["Version"] for function in live()] == ["1", "1", "1"]
 
 
 def test_given_a_stack_when_it_gets_a_domain_of_its_own_then_it_answers_there(deploy, invoke, client, stack):
@@ -90,6 +90,8 @@ def test_given_a_stack_when_it_gets_a_domain_of_its_own_then_it_answers_there(de
         ({"TableName": "squrl/urls"}, "3 to 255 letters, digits, underscores, dots and hyphens"),
         ({"TableName": "squrl-urls-local"}, "Set TableName to a table of this environment, such as squrl-urls-dev."),
         ({"BaseUrl": "https://go.example.com/"}, "no path and no slash at the end"),
+        ({"CorsOrigin": "www.example.com"}, "an origin such as https://www.example.com, or *"),
+        ({"CreatesPerMinutePerClient": "-1"}, "CreatesPerMinutePerClient"),
         ({"DebugSampleRate": "2"}, "DebugSampleRate"),
         ({"AlarmEmail": "nobody"}, "an e-mail address"),
         (
@@ -124,6 +126,8 @@ def test_given_a_stack_with_links_when_it_is_deleted_then_all_of_it_is_gone(sam,
     assert client("cloudwatch").describe_alarms()["MetricAlarms"] == []
     assert client("cloudwatch").list_dashboards()["DashboardEntries"] == []
     assert client("sns").list_topics()["Topics"] == []
+    assert "QueueUrls" not in client("sqs").list_queues()
+    assert client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
     assert client("iam").list_roles()["Roles"] == []
     assert client("apigatewayv2").get_apis()["Items"] == []
 

@@ -5,13 +5,18 @@ definition: those are for tests/template.
 """
 
 import json
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from tests.events import ANSWERS, LINKS, load, status_and_error
+from squrl.clicks import Click
+from squrl.links import Kind
+from squrl.store import to_item
+from tests.events import ANSWERS, BATCHES, LINKS, load, status_and_error
 
-FUNCTIONS = {"create-url": 10, "redirect": 5}  # and their time-outs, in seconds
+FUNCTIONS = {"create-url": 10, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds
 
 
 def test_given_a_deployment_when_its_outputs_are_read_then_they_lead_to_its_resources(stack, client):
@@ -64,6 +69,7 @@ def test_given_a_deployment_when_log_groups_are_listed_then_all_are_kept_for_a_w
     groups = client("logs").describe_log_groups()["logGroups"]
 
     assert {group["logGroupName"]: group.get("retentionInDays") for group in groups} == {
+        "/aws/lambda/squrl-count-clicks-dev": 7,
         "/aws/lambda/squrl-create-url-dev": 7,
         "/aws/lambda/squrl-redirect-dev": 7,
         "/aws/vendedlogs/squrl-dev/access": 7,
@@ -75,7 +81,7 @@ def test_given_a_deployment_when_alarms_are_listed_then_each_is_published_to_the
 
     topic = client("sns").get_topic_attributes(TopicArn=stack["AlarmTopicArn"])["Attributes"]
     (statement,) = json.loads(topic["Policy"])["Statement"]
-    assert len(alarms) == 12
+    assert len(alarms) == 17
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [stack["AlarmTopicArn"]] for alarm in alarms)
     assert "cloudwatch.amazonaws.com" in statement["Principal"]["Service"]
 
@@ -83,13 +89,31 @@ def test_given_a_deployment_when_alarms_are_listed_then_each_is_published_to_the
 def test_given_a_deployment_when_the_dashboard_is_read_then_every_name_in_it_is_filled_in(stack, client):
     body = client("cloudwatch").get_dashboard(DashboardName="squrl-dev-us-east-1")["DashboardBody"]
 
-    assert len(json.loads(body)["widgets"]) == 12
+    assert len(json.loads(body)["widgets"]) == 14
     assert "${" not in body
     assert stack["TableName"] in body
 
 
+def test_given_the_build_when_its_libraries_are_looked_at_then_they_know_the_services_that_are_called_and_no_others(
+    build,
+):
+    data = build / "SqurlLayer" / "python" / "botocore" / "data"
+
+    assert {path.name for path in data.iterdir() if path.is_dir()} == {"dynamodb", "kms", "sqs"}
+
+
+def test_given_a_deployment_when_the_redirect_is_asked_where_its_clicks_go_then_it_is_the_queue(stack, client):
+    live = client("lambda").get_function_configuration(FunctionName="squrl-redirect-dev", Qualifier="live")
+
+    url = client("sqs").get_queue_url(QueueName="squrl-clicks-dev")["QueueUrl"]
+
+    assert live["Environment"]["Variables"]["CLICK_QUEUE_URL"].rpartition("/")[2] == url.rpartition("/")[2]
+
+
 @pytest.mark.parametrize(
-    ("function", "routes"), [("create-url", {"POST/create"}), ("redirect", {"GET/*", "HEAD/*"})], ids=FUNCTIONS
+    ("function", "routes"),
+    [("create-url", {"POST/create"}), ("redirect", {"GET/*", "HEAD/*"})],
+    ids=["create-url", "redirect"],
 )
 def test_given_a_deployment_when_a_function_is_asked_who_may_invoke_it_then_it_is_the_apis_routes(
     stack, client, function, routes
@@ -108,6 +132,73 @@ def test_given_the_sample_links_when_a_sample_event_comes_then_the_answer_is_the
     answer = invoke(name.partition("/")[0].replace("_", "-"), load(name))
 
     assert status_and_error(name, answer) == ANSWERS[name]
+
+
+@pytest.mark.parametrize("name", BATCHES)
+def test_given_the_sample_links_when_a_sample_batch_comes_then_its_clicks_are_counted(rows, invoke, name):
+    failed, clicks = BATCHES[name]
+
+    answer = invoke("count-clicks", load(name))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    assert rows()["hello-squrl"]["click_count"] == {"N": str(clicks)}
+
+
+def test_given_a_click_in_the_queue_when_it_is_there_twice_then_it_is_counted_once_and_the_queue_is_empty(
+    rows, eventually, client
+):
+    sqs, click = client("sqs"), Click.on(LINKS[0], int(time.time()))
+    url = sqs.get_queue_url(QueueName="squrl-clicks-dev")["QueueUrl"]
+
+    for _ in range(2):
+        sqs.send_message(QueueUrl=url, MessageBody=click.to_message())
+
+    states = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    eventually(lambda: rows()["hello-squrl"]["click_count"] == {"N": "1"})
+    eventually(
+        lambda: set(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=states)["Attributes"].values()) == {"0"}
+    )
+    assert rows()["hello-squrl"]["click_count"] == {"N": "1"}
+
+
+def test_given_a_message_that_is_no_click_when_it_failed_often_enough_then_it_is_with_the_dead_ones(stack, client):
+    queues = {
+        name: client("sqs").get_queue_url(QueueName=f"squrl-clicks-{name}")["QueueUrl"] for name in ("dev", "dead-dev")
+    }
+
+    attributes = client("sqs").get_queue_attributes(QueueUrl=queues["dev"], AttributeNames=["All"])["Attributes"]
+
+    redrive = json.loads(attributes["RedrivePolicy"])
+    dead = client("sqs").get_queue_attributes(QueueUrl=queues["dead-dev"], AttributeNames=["QueueArn"])["Attributes"]
+    assert redrive["deadLetterTargetArn"] == dead["QueueArn"]
+    assert int(attributes["VisibilityTimeout"]) >= 6 * FUNCTIONS["count-clicks"]
+
+
+def test_given_a_client_when_it_makes_links_over_http_then_its_requests_are_counted_under_a_pseudonym(
+    rows, invoke, state
+):
+    answers = [invoke("create-url", load("create_url/http.json")) for _ in range(2)]
+    invoke("create-url", load("create_url/direct.json"))
+
+    clients = {name: row for name, row in state().items() if name.startswith("client#")}
+    assert [answer["statusCode"] for answer in answers] == [201, 200]
+    assert sum(int(row["creates"]["N"]) for row in clients.values()) == 2
+    assert len({name.split("#")[1] for name in clients}) == 1
+    assert "192.0.2.44" not in json.dumps(clients)
+
+
+def test_given_running_functions_when_a_domain_is_denied_then_within_a_minute_links_there_are_gone(
+    rows, state, eventually, invoke, client
+):
+    row = to_item(replace(LINKS[0], kind=Kind("https://www.evil.example/", "302", None)))
+    client("dynamodb").put_item(TableName="squrl-urls-dev", Item=row)
+    assert invoke("redirect", load("redirect/http.json"))["statusCode"] == 302
+
+    denied = {"id": {"S": "domains"}, "denied": {"SS": ["evil.example"]}}
+    client("dynamodb").put_item(TableName="squrl-state-dev", Item=denied)
+
+    eventually(lambda: invoke("redirect", load("redirect/http.json"))["statusCode"] == 410)
+    eventually(lambda: invoke("create-url", {"original_url": "https://evil.example/"}).get("error") == "InvalidUrl")
 
 
 def test_given_a_new_destination_when_a_link_is_made_then_its_row_is_in_the_table(rows, invoke):
@@ -138,6 +229,7 @@ def test_given_a_link_when_it_is_followed_and_probed_then_the_click_alone_is_cou
     [
         ("create-url", "create_url/direct_custom_code.json", "url_reuse_count"),
         ("redirect", "redirect/direct.json", "url_lookup_count"),
+        ("count-clicks", "count_clicks/sqs.json", "click_counted_late"),
     ],
     ids=FUNCTIONS,
 )
@@ -147,4 +239,4 @@ def test_given_an_invocation_when_the_functions_log_group_is_read_then_it_has_th
     invoke(function, load(event))
 
     events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/squrl-{function}-dev")["events"]
-    assert any(f'"service":"squrl-{function}-dev"' in e["message"] and f'"{metric}":[1' in e["message"] for e in events)
+    assert any(f'"service":"squrl-{function}-dev"' in e["message"] and f'"{metric}":[' in e["message"] for e in events)

@@ -20,6 +20,7 @@ from tests.ports import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
 OPENAPI = OpenAPI.from_file_path(str(ROOT / "docs" / "openapi.yaml"))
+EVERYWHERE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 
 
 def sam_local(command: str, endpoint: str, log: Path, *options: str) -> Iterator[int]:
@@ -47,7 +48,8 @@ def api_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def api_url(dynamodb_endpoint: str, api_log: Path) -> Iterator[str]:
-    for port in sam_local("start-api", dynamodb_endpoint, api_log, "--parameter-overrides", "LogLevel=DEBUG"):
+    parameters = "LogLevel=DEBUG CreatesPerMinutePerClient=0"
+    for port in sam_local("start-api", dynamodb_endpoint, api_log, "--parameter-overrides", parameters):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -75,6 +77,7 @@ class Api:
         response = self._session.request(method, self.url + path, allow_redirects=False, timeout=30, **options)
         described = RequestsOpenAPIRequest(requests.Request(method, "http://127.0.0.1:3000" + path))
         OPENAPI.validate_response(described, RequestsOpenAPIResponse(response))
+        assert response.headers.items() >= EVERYWHERE.items()
         return response
 
     def create(self, **fields: Any) -> requests.Response:

@@ -1,17 +1,23 @@
 """Races in AWS's own engine: whatever the order, the table and every answer agree on who won."""
 
 import time
+import uuid
 from collections import Counter
 from dataclasses import replace
 from functools import partial
 from itertools import chain
+from types import SimpleNamespace
 
 import pytest
 
 from squrl import codes
+from squrl.domains import DomainLists, DomainPolicy
+from squrl.errors import RateLimitExceeded
+from squrl.limiter import ClientLimiter
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.shorten import CreateRequest, shorten
 from tests.concurrency import all_at_once
+from tests.conftest import STATE_TABLE
 
 NOW = 1_800_000_000
 ROUNDS = 10
@@ -115,3 +121,60 @@ def test_given_clicks_while_a_link_is_disabled_when_they_race_then_each_answer_m
 
     counted = sum(found.is_live(NOW) for found in chain(*clicked))
     assert get_row(link.short_code) == replace(link, status=DISABLED, click_count=counted)
+
+
+def test_given_clicks_and_late_clicks_when_they_race_then_each_is_counted_once(dynamodb_store, get_row, put_row):
+    link = Link(f"race-{time.time_ns() % 10**12}", a_kind(), timestamp(NOW), None)
+    put_row(link)
+    late = [{uuid.uuid4().hex: NOW for _ in range(10)} for _ in range(RIVALS)]
+
+    def click():
+        try:
+            dynamodb_store.count_click(link.short_code, NOW)
+        except RateLimitExceeded:  # a transaction was writing the row: nothing was done
+            return 0
+        return 1
+
+    def count(clicks):
+        try:
+            return dynamodb_store.add_clicks(link.short_code, link.created_at, clicks)[0]
+        except RateLimitExceeded:  # the messages come again
+            return count(clicks)
+
+    results = all_at_once([click] * 10 * RIVALS + [partial(count, clicks) for clicks in late * 2])
+
+    assert sum(results[10 * RIVALS :]) == 10 * RIVALS
+    assert get_row(link.short_code) == replace(link, click_count=sum(results))
+
+
+@pytest.fixture
+def limiters(dynamodb, monkeypatch):
+    """Make a process's limiter each; the key of the day is made here instead of in KMS."""
+    monkeypatch.setattr("squrl.limiter.connect", lambda: SimpleNamespace(generate_mac=lambda **_: {"Mac": b"key"}))
+    return lambda limit: ClientLimiter(dynamodb, STATE_TABLE, "key", limit)
+
+
+def test_given_a_limit_when_many_processes_count_one_client_then_exactly_so_many_requests_pass(limiters):
+    address, now = f"2001:db8::{time.time_ns() % 2**16:x}:0:0:0:1", NOW + time.time_ns() % 10**6 * 60
+
+    def passes():
+        try:
+            limiters(20).check(address, now)
+        except RateLimitExceeded:
+            return False
+        return True
+
+    results = all_at_once([passes] * 60)
+
+    assert sum(results) == 20
+
+
+def test_given_lists_in_the_table_when_a_process_reads_them_then_they_are_what_the_operator_wrote(dynamodb):
+    names = {"denied": {"SS": ["evil.example", "xn--bcher-kva.example"]}, "allowed": {"SS": ["example"]}}
+    dynamodb.put_item(TableName=STATE_TABLE, Item={"id": {"S": "domains"}} | names)
+
+    found = DomainPolicy(dynamodb, STATE_TABLE).current()
+    dynamodb.delete_item(TableName=STATE_TABLE, Key={"id": {"S": "domains"}})
+
+    assert found == DomainLists(frozenset(names["denied"]["SS"]), frozenset(names["allowed"]["SS"]))
+    assert DomainPolicy(dynamodb, STATE_TABLE).current() == DomainLists()

@@ -149,6 +149,54 @@ def test_given_no_link_when_clicked_then_none_is_made(store):
     assert store.get("never-made") is None
 
 
+# add_clicks
+
+
+def ids(count: int) -> dict[str, int]:
+    return {f"{next(_NUMBERS):032x}": NOW for _ in range(count)}
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"status": DISABLED}, {"expires_at": NOW - 1}], ids=["live", "disabled", "expired"]
+)
+def test_given_late_clicks_when_added_then_each_is_added_once_however_often_it_comes(store, put, changes):
+    link = a_link(click_count=9, **changes)
+    put(link)
+    first, second = ids(3), ids(99 - 3)
+
+    results = [
+        store.add_clicks(link.short_code, link.created_at, clicks)
+        for clicks in (first, first, first | second, dict(reversed(second.items())), {})
+    ]
+
+    assert results == [(3, 0), (0, 0), (96, 0), (0, 0), (0, 0)]
+    assert store.get(link.short_code) == replace(link, click_count=9 + 99)
+
+
+def test_given_another_links_row_when_late_clicks_are_added_then_its_owner_gets_none(store, put):
+    link = a_link(click_count=9)
+    put(link)
+
+    result = store.add_clicks(link.short_code, "2026-11-22T10:29:59Z", ids(2))
+
+    assert result == (0, 2)
+    assert store.get(link.short_code) == link
+
+
+def test_given_late_clicks_that_were_added_when_their_link_is_no_more_then_they_are_not_taken_for_lost(
+    store, put, delete
+):
+    link, clicks = a_link(), ids(2)
+    put(link)
+    store.add_clicks(link.short_code, link.created_at, clicks)
+    delete(link)
+
+    result = store.add_clicks(link.short_code, link.created_at, clicks | ids(1))
+
+    assert result == (0, 1)
+    assert store.get(link.short_code) is None
+
+
 # find_live
 
 

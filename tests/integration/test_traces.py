@@ -53,10 +53,14 @@ def trace(daemon, dynamodb_endpoint):
             "AWS_SECRET_ACCESS_KEY": "any",
             "POWERTOOLS_SERVICE_NAME": "squrl-test",
             "TABLE_NAME": "squrl-urls-local",
+            "STATE_TABLE_NAME": "squrl-state-local",
+            "CLICK_QUEUE_URL": "",
             "BASE_URL": "",
             "DOMAIN_NAME": "",
             "ALLOW_PRIVATE_DESTINATIONS": "false",
             "STORE_CREATOR_IP": "false",
+            "CREATES_PER_MINUTE_PER_CLIENT": "0",
+            "CLIENT_KEY_ID": "",
         }
         subprocess.run(
             [sys.executable, "-c", INVOKE],
@@ -78,10 +82,10 @@ def trace(daemon, dynamodb_endpoint):
 
 @pytest.mark.parametrize(
     ("function", "event", "calls"),
-    [
-        ("create_url", "create_url/http_custom_code.json", ["PutItem"]),
-        ("redirect", "redirect/http.json", ["UpdateItem"]),
-        ("redirect", "redirect/http_head.json", ["GetItem"]),
+    [  # a process first reads the domain lists
+        ("create_url", "create_url/http_custom_code.json", ["GetItem", "PutItem"]),
+        ("redirect", "redirect/http.json", ["GetItem", "UpdateItem"]),
+        ("redirect", "redirect/http_head.json", ["GetItem", "GetItem"]),
     ],
 )
 def test_given_a_sampled_request_when_answered_then_the_trace_has_code_and_database_calls_but_no_secrets(

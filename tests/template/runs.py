@@ -1,7 +1,7 @@
 """What a function really does: the calls that it makes and the metrics that it writes, over every outcome there is.
 
-The handler is the real one, in the environment that the template gives it, with the real store and client; only
-DynamoDB's answers are made up. Whatever a table can answer is answered in turn, so no path is forgotten.
+The handler is the real one, in the environment that the template gives it, with the real store and clients; only
+AWS's answers are made up. Whatever a table can answer is answered in turn, so no path is forgotten.
 """
 
 import functools
@@ -22,16 +22,18 @@ from unittest.mock import patch
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
+from squrl.clicks import Click
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.settings import Settings
 from squrl.store import to_item
 from tests import events
-from tests.template.stack import REGION, ROOT, Stack
+from tests.template.stack import ACCOUNT, REGION, ROOT, Stack
 
 DESTINATION = "https://example.com/a"
 FOREVER, FOR_A_DAY = Kind(DESTINATION, "301", None), Kind(DESTINATION, "302", 24)
 NOW = int(time.time())
-LIVE, EXPIRED = NOW + 3600, NOW - 3600
+DAY = 86_400  # seconds
+LIVE, EXPIRED = NOW + 36_500 * DAY, NOW - 3600
 
 ROWS = [
     Link("abc", FOREVER, timestamp(NOW), None),
@@ -43,6 +45,7 @@ ROWS = [
 
 EVENTS: dict[str, list[Any]] = {
     "functions/create_url/": [
+        events.load("create_url/http.json"),
         {"original_url": DESTINATION},
         {"original_url": DESTINATION, "custom_code": "my-code"},
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24},
@@ -50,9 +53,13 @@ EVENTS: dict[str, list[Any]] = {
         *(events.load(name) for name in events.ANSWERS if re.match("create_url/http_.*error|.*invalid_url", name)),
     ],
     "functions/redirect/": [events.load(name) for name in events.ANSWERS if name.startswith("redirect/")],
+    "functions/count_clicks/": [
+        *(events.load(name) for name in events.BATCHES),
+        {"Records": [{"messageId": "1", "body": Click("a" * 32, "abc", timestamp(NOW), 0).to_message()}]},
+    ],
 }
 
-# What DynamoDB may answer to an operation: the body, and the code of an error. A row that is not there is left out.
+# What AWS may answer to an operation: the body, and the code of an error. A row that is not there is left out.
 Reply = tuple[dict[str, Any], str]
 
 DEFECT: Reply = ({}, "AccessDeniedException")
@@ -65,6 +72,27 @@ REPLIES: dict[str, list[Reply]] = {
     "Query": [({"Items": []}, ""), ({"Items": [to_item(ROWS[0])]}, ""), *FAILURES],
     "PutItem": [({}, ""), *FAILED_CONDITIONS, *FAILURES],
     "UpdateItem": [*(({"Attributes": to_item(row)}, "") for row in ROWS), *FAILED_CONDITIONS, *FAILURES],
+    "TransactWriteItems": [
+        ({}, ""),
+        *(
+            ({"CancellationReasons": [{"Code": code} for code in codes]}, "TransactionCanceledException")
+            for codes in (["ConditionalCheckFailed"], ["None", "ConditionalCheckFailed"], ["TransactionConflict"])
+        ),
+        *FAILURES,
+    ],
+}
+# What safeguards a request or takes its overflow: each failure of these once, while all the rest goes well.
+THROTTLED: Reply = ({}, "ThrottlingException")
+SIDE_REPLIES: dict[str, list[Reply]] = {
+    "GetItem": [
+        ({}, ""),
+        ({"Item": {"id": {"S": "domains"}, "denied": {"SS": ["example.com"]}}}, ""),
+        ({"Item": {"id": {"S": "domains"}, "denied": {"S": "example.com"}}}, ""),
+        THROTTLED,
+    ],
+    "UpdateItem": [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
+    "GenerateMac": [({"Mac": b"key"}, ""), THROTTLED],
+    "SendMessage": [({}, ""), THROTTLED],
 }
 
 
@@ -77,11 +105,10 @@ class Metric(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One kind of call to DynamoDB; the index is empty for the table itself."""
+    """One thing that is done to one resource: in IAM's words, and with the ARN that IAM compares."""
 
-    operation: str
-    table: str
-    index_name: str
+    action: str
+    resource: str
 
 
 @dataclass
@@ -93,15 +120,18 @@ class Run:
     settings : Settings
         What it read from its environment.
     calls : set of Call
-        What it asked of DynamoDB.
+        What it asked of AWS.
+    operations : set of tuple of str
+        The same of DynamoDB, as its metrics have it: operation and table.
     filtered : set of str
         The attributes that its queries name.
     metrics : set of Metric
         What it wrote.
     """
 
-    settings: Settings
+    settings: Settings = field(init=False)
     calls: set[Call] = field(default_factory=set)
+    operations: set[tuple[str, str]] = field(default_factory=set)
     filtered: set[str] = field(default_factory=set)
     metrics: set[Metric] = field(default_factory=set)
 
@@ -120,7 +150,7 @@ def run(stack: Stack, function: str) -> Run:
 
 def projected(stack: Stack) -> frozenset[str]:
     """Return the attributes that the table's one index holds: the keys of both, and what is projected."""
-    (table,) = stack.of_type("AWS::DynamoDB::Table").values()
+    table = stack.of_type("AWS::DynamoDB::Table")["UrlsTable"]
     (index,) = table["GlobalSecondaryIndexes"]
     keys = {key["AttributeName"] for key in [*table["KeySchema"], *index["KeySchema"]]}
     return frozenset(keys | set(index["Projection"]["NonKeyAttributes"]))
@@ -130,53 +160,99 @@ def projected(stack: Stack) -> frozenset[str]:
 def _run(folder: str, name: str, variables: tuple[tuple[str, str], ...], indexed: frozenset[str]) -> Run:
     output = io.StringIO()
     context = _Context(name)
-    with redirect_stdout(output), _loaded(folder, dict(variables)) as app:
-        result = Run(app.SETTINGS)
-        table = _Table(result, indexed, app.DYNAMODB.exceptions)
-        app.DYNAMODB._make_api_call = table.answer  # noqa: SLF001 (the one place that all operations come through)
+    cloud = _Cloud(indexed, dict(variables)["STATE_TABLE_NAME"])
+    with redirect_stdout(output), _loaded(folder, dict(variables), cloud) as app:
+        cloud.seen.settings = app.SETTINGS
         for event in EVENTS[folder]:
             pending: list[list[int]] = [[]]
             while pending:
                 path = pending.pop()
-                table.start(path)
-                answer = app.lambda_handler(event, context)
-                assert ("InternalServerError" in json.dumps(answer)) == (DEFECT in table.given.values())
+                cloud.start(path)
+                try:
+                    answer = app.lambda_handler(event, context)
+                    is_defect = "InternalServerError" in json.dumps(answer)
+                except ClientError:  # as a batch fails
+                    is_defect = True
+                assert is_defect == (DEFECT in cloud.given.values())
+                if cloud.is_aside:
+                    continue
                 # Each question that was asked for the first time could have been answered otherwise.
-                for depth, operation in list(enumerate(table.given))[len(path) :]:
+                for depth, question in list(enumerate(cloud.given))[len(path) :]:
                     taken = path + [0] * (depth - len(path))
-                    pending += [[*taken, other] for other in range(1, len(REPLIES[operation]))]
-    result.metrics = {metric for line in output.getvalue().splitlines() for metric in _metrics(json.loads(line))}
-    return result
+                    pending += [[*taken, other] for other in range(1, len(cloud.replies(question)))]
+    cloud.seen.metrics = {metric for line in output.getvalue().splitlines() for metric in _metrics(json.loads(line))}
+    return cloud.seen
 
 
-class _Table:
-    """Answers in DynamoDB's place, the same question always in the same way, as a path of choices says."""
+class _Cloud:
+    """Answers in AWS's place, the same question always in the same way, as a path of choices says."""
 
-    def __init__(self, seen: Run, indexed: frozenset[str], exceptions: Any) -> None:
-        self._seen = seen
-        self._errors = {"ConditionalCheckFailedException": exceptions.ConditionalCheckFailedException}
+    def __init__(self, indexed: frozenset[str], state_table: str) -> None:
+        self.seen = Run()
+        self.now = float(NOW)
         self._indexed = indexed
+        self._state_table = state_table
 
     def start(self, path: list[int]) -> None:
         self._path = path
-        self.given: dict[str, Reply] = {}
+        self.now += DAY  # whatever a process remembers of the last time is too old
+        self.given: dict[tuple[str, str], Reply] = {}
+        self.is_aside = False  # whether a side service did anything but go well
 
-    def answer(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        self._seen.calls.add(Call(operation, request["TableName"], request.get("IndexName", "")))
-        if operation == "Query":
-            self._seen.filtered |= _attributes(request)
-        if operation not in self.given:
+    def replies(self, question: tuple[str, str]) -> list[Reply]:
+        operation, resource = question
+        return REPLIES[operation] if self._is_link(operation, resource) else SIDE_REPLIES[operation]
+
+    def _is_link(self, operation: str, resource: str) -> bool:
+        return operation in REPLIES and resource != self._state_table
+
+    def answer(self, client: Any, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        resource = self._note(client.meta.service_model.service_name, operation, request)
+        question = operation, resource
+        if question not in self.given:
             depth = len(self.given)
             choice = self._path[depth] if depth < len(self._path) else 0
-            self.given[operation] = REPLIES[operation][choice]
-        body, code = self.given[operation]
+            self.given[question] = self.replies(question)[choice]
+            self.is_aside |= choice > 0 and not self._is_link(operation, resource)
+        body, code = self.given[question]
         if code:
             status = 500 if code == "InternalServerError" else 400
-            answer = body | {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-            raise self._errors.get(code, ClientError)(answer, operation)
+            answer = _padded(body, request) | {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+            raise client.exceptions.from_code(code)(answer, operation)
         if "Items" in body:
             return {"Items": [{name: row[name] for name in row if name in self._indexed} for row in body["Items"]]}
         return body
+
+    def _note(self, service: str, operation: str, request: dict[str, Any]) -> str:
+        """Keep what a call is to IAM and to the metrics; return the queue, key or table, if it is one table."""
+        if service == "sqs":
+            self.seen.calls.add(Call(f"sqs:{operation}", _arn("sqs", request["QueueUrl"].rpartition("/")[2])))
+            return str(request["QueueUrl"])
+        if service == "kms":
+            self.seen.calls.add(Call(f"kms:{operation}", _arn("kms", f"key/{request['KeyId']}")))
+            return str(request["KeyId"])
+        parts = [(operation, request)]
+        if operation == "TransactWriteItems":  # IAM looks at what is in it
+            parts = [(f"{kind}Item", write) for part in request["TransactItems"] for kind, write in part.items()]
+        for action, part in parts:
+            index = f"/index/{part['IndexName']}" if "IndexName" in part else ""
+            self.seen.calls.add(Call(f"dynamodb:{action}", _arn("dynamodb", f"table/{part['TableName']}{index}")))
+            self.seen.operations.add((operation, part["TableName"]))
+        if operation == "Query":
+            self.seen.filtered |= _attributes(request)
+        return str(request.get("TableName"))
+
+
+def _arn(service: str, resource: str) -> str:
+    return f"arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}"
+
+
+def _padded(body: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Give each write of a transaction a reason: what is said of the first ones, and none for the others."""
+    if "CancellationReasons" not in body:
+        return body
+    reasons = body["CancellationReasons"] + [{"Code": "None"}] * len(request["TransactItems"])
+    return {"CancellationReasons": reasons[: len(request["TransactItems"])]}
 
 
 class _Context(LambdaContext):
@@ -192,7 +268,7 @@ class _Context(LambdaContext):
 
 
 @contextmanager
-def _loaded(folder: str, variables: dict[str, str]) -> Iterator[ModuleType]:
+def _loaded(folder: str, variables: dict[str, str], cloud: _Cloud) -> Iterator[ModuleType]:
     """Import a function as a cold start does: anew, with its package, in its own environment and nothing else."""
     lambdas_own = {"AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
     mine = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == "squrl"}
@@ -207,7 +283,11 @@ def _loaded(folder: str, variables: dict[str, str]) -> Iterator[ModuleType]:
             patch.dict(os.environ, lambdas_own | variables, clear=True),
             patch("boto3.DEFAULT_SESSION", new=None),
             patch("aws_lambda_powertools.metrics.provider.cold_start.is_cold_start", new=True),
+            # A bound method would not be given the client.
+            patch("botocore.client.BaseClient._make_api_call", lambda *call: cloud.answer(*call)),  # noqa: PLW0108
             patch("time.sleep"),
+            patch("time.time", lambda: cloud.now),
+            patch("time.monotonic", lambda: cloud.now),
         ):
             spec.loader.exec_module(module)
             yield module

@@ -34,17 +34,21 @@ PSEUDO_PARAMETERS = {
     "AWS::NoValue": NO_VALUE,
 }
 
-# What Ref returns for those whose name the template chooses; for all others it is an id that AWS makes up.
+# The names that the template chooses. Ref returns them, or for all others an id that AWS makes up.
 NAMES = {
     "AWS::CloudWatch::Dashboard": "DashboardName",
     "AWS::DynamoDB::Table": "TableName",
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::SQS::Queue": "QueueName",
 }
+URLS = {"AWS::SQS::Queue": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{{}}"}  # what Ref returns instead
 ARNS = {
     "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}",
+    "AWS::KMS::Key": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/{{}}",
     "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}",
     "AWS::Logs::LogGroup": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{{}}:*",
+    "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}",
 }
 
 
@@ -127,14 +131,21 @@ class Stack:
             return PSEUDO_PARAMETERS[name]
         if name in self.parameters:
             return self.parameters[name]
-        resource = self._existing[name]
-        naming = NAMES.get(resource["Type"])
-        return self.resolve(resource["Properties"][naming]) if naming else f"<{name}>"
+        return URLS.get(self._existing[name]["Type"], "{}").format(self._name(name))
 
     def attribute(self, name: str, attribute: str) -> str:
         """Return what ``Fn::GetAtt`` does."""
         kind = self._existing[name]["Type"]
-        return ARNS[kind].format(self.ref(name)) if attribute == "Arn" and kind in ARNS else f"<{name}.{attribute}>"
+        if attribute == "Arn" and kind in ARNS:
+            return ARNS[kind].format(self._name(name))
+        return self._name(name) if attribute == NAMES.get(kind) else f"<{name}.{attribute}>"
+
+    def _name(self, name: str) -> str:
+        resource = self._existing[name]
+        if resource["Type"] == "AWS::KMS::Key":
+            return f"1234abcd-{name}"  # KMS knows no names: a key's id is its name
+        naming = NAMES.get(resource["Type"])
+        return str(self.resolve(resource["Properties"][naming])) if naming else f"<{name}>"
 
     def resolve(self, value: Any, *, only_conditions: bool = False) -> Any:
         """Return a part of the template with its intrinsic functions evaluated: all of them, or conditions alone."""

@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
+from squrl.count import MAX_AGE, MAX_BATCH
 from tests.template.runs import run
 from tests.template.stack import Stack
 
-FUNCTIONS = {"CreateUrlFunction": 10, "RedirectFunction": 5}  # seconds
+FUNCTIONS = {"CreateUrlFunction": 10, "RedirectFunction": 5, "CountClicksFunction": 30}  # seconds
+ROUTES = {
+    "CreateUrlFunction": {("post", "/create")},
+    "RedirectFunction": {("get", "/{short_code}"), ("head", "/{short_code}")},
+    "CountClicksFunction": set(),
+}
 
 # Who reads a variable that is no setting of squrl's.
 OTHERS = {
@@ -42,6 +48,12 @@ def log_group_of(stack: Stack, name: str) -> tuple[str, dict[str, Any]]:
     return found[0]
 
 
+def sources_of(stack: Stack, name: str) -> list[dict[str, Any]]:
+    """Return the queues that a function's alias is fed from."""
+    sources = stack.of_type("AWS::Lambda::EventSourceMapping").values()
+    return [source for source in sources if source["FunctionName"] == stack.ref(f"{name}Aliaslive")]
+
+
 def version(stack: Stack, name: str) -> str:
     """Return the version that the function's alias stands for: CloudFormation makes a new one for a new logical id."""
     return str(stack.of_type("AWS::Lambda::Alias")[f"{name}Aliaslive"]["FunctionVersion"])
@@ -55,14 +67,15 @@ def test_the_functions_are_these(template):
     assert Stack(template).of_type("AWS::Lambda::Function").keys() == FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize("environment", ["dev", "prod"])
+@pytest.mark.parametrize("limit", ["60", "0"])
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(template, name, environment):
-    stack = Stack(template, Environment=environment, TableName=f"squrl-urls-{environment}")
-    (table,) = stack.of_type("AWS::DynamoDB::Table")
+def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(template, name, environment, limit):
+    parameters = {"TableName": f"squrl-urls-{environment}", "CreatesPerMinutePerClient": limit}
+    stack = Stack(template, Environment=environment, **parameters)
     log_group, _ = log_group_of(stack, name)
-    table_arn, logs_arn = stack.attribute(table, "Arn"), stack.attribute(log_group, "Arn")
-    calls = run(stack, name).calls
+    logs_arn = stack.attribute(log_group, "Arn")
+    needed: set[tuple[str, str]] = set(run(stack, name).calls)
 
     role = role_of(stack, name)
 
@@ -73,15 +86,19 @@ def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(tem
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
     ]
-    needed = {
-        (f"dynamodb:{call.operation}", f"{table_arn}/index/{call.index_name}" if call.index_name else table_arn)
-        for call in calls
+    if environment == "local" and name == "RedirectFunction":
+        needed.add(("sqs:SendMessage", stack.attribute("ClickQueue", "Arn")))  # where there is no queue
+    if limit == "0" and name == "CreateUrlFunction":
+        needed.add(("dynamodb:UpdateItem", stack.attribute("StateTable", "Arn")))
+    needed |= {
+        (f"sqs:{action}", source["EventSourceArn"])
+        for source in sources_of(stack, name)
+        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
     }
     needed |= {(action, logs_arn) for action in ("logs:CreateLogStream", "logs:PutLogEvents")}
     needed |= {(action, "*") for action in ("xray:PutTraceSegments", "xray:PutTelemetryRecords")}
     assert set(granted) == needed
     assert len(granted) == len(needed)
-    assert {call.table for call in calls} == {stack.ref(table)}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -182,7 +199,10 @@ def test_given_the_environments_then_no_two_functions_share_a_service_name(templ
     }
 
     assert len(services) == 4 * len(FUNCTIONS)
-    assert all(re.fullmatch("squrl-(create-url|redirect)-(local|dev|staging|prod)", service) for service in services)
+    assert all(
+        re.fullmatch("squrl-(create-url|redirect|count-clicks)-(local|dev|staging|prod)", service)
+        for service in services
+    )
 
 
 @pytest.mark.parametrize(("name", "timeout"), FUNCTIONS.items())
@@ -197,7 +217,10 @@ def test_given_a_function_then_it_has_the_size_and_time_that_were_agreed(templat
 
 @pytest.mark.parametrize(
     ("parameters", "reserved"),
-    [({}, (None, None)), ({"CreateConcurrency": "0", "RedirectConcurrency": "50"}, ("0", "50"))],
+    [
+        ({}, (None, None, None)),
+        ({"CreateConcurrency": "0", "RedirectConcurrency": "50", "CountClicksConcurrency": "5"}, ("0", "50", "5")),
+    ],
     ids=str,
 )
 def test_given_a_concurrency_then_it_is_reserved_and_otherwise_none_is(template, parameters, reserved):
@@ -207,7 +230,7 @@ def test_given_a_concurrency_then_it_is_reserved_and_otherwise_none_is(template,
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_then_the_api_calls_its_alias(template, name):
+def test_given_a_function_then_the_routes_of_the_api_that_are_its_own_call_its_alias(template, name):
     stack = Stack(template)
     (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
 
@@ -217,12 +240,101 @@ def test_given_a_function_then_the_api_calls_its_alias(template, name):
         for method, operation in operations.items()
     }
 
-    routes = (
-        {("post", "/create")} if name == "CreateUrlFunction" else {("get", "/{short_code}"), ("head", "/{short_code}")}
-    )
     alias = stack.of_type("AWS::Lambda::Alias")[f"{name}Aliaslive"]
     assert alias["FunctionName"] == function(stack, name)["FunctionName"]
-    assert {route for route, uri in integrations.items() if f"<{name}Aliaslive>" in uri} == routes
+    assert {route for route, uri in integrations.items() if f"<{name}Aliaslive>" in uri} == ROUTES[name]
+
+
+def test_given_the_api_then_creating_is_throttled_sooner_than_following(template):
+    parameters = {
+        "CreateRateLimit": "5",
+        "CreateBurstLimit": "6",
+        "RedirectRateLimit": "70",
+        "RedirectBurstLimit": "80",
+    }
+
+    (stage,) = Stack(template, **parameters).of_type("AWS::ApiGatewayV2::Stage").values()
+
+    assert stage["RouteSettings"] == {"POST /create": {"ThrottlingRateLimit": "5", "ThrottlingBurstLimit": "6"}}
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "70", "ThrottlingBurstLimit": "80"}
+
+
+def test_given_the_defaults_then_creating_is_throttled_far_sooner_than_following(template):
+    defaults = Stack(template).parameters
+
+    assert int(defaults["CreateRateLimit"]) * 10 <= int(defaults["RedirectRateLimit"])
+    assert int(defaults["CreateBurstLimit"]) * 10 <= int(defaults["RedirectBurstLimit"])
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [("", "https://none.invalid"), ("https://www.example.com", "https://www.example.com"), ("*", "*")],
+)
+def test_given_an_origin_then_its_pages_may_call_the_api_and_otherwise_nobodys(template, origin, allowed):
+    (api,) = Stack(template, CorsOrigin=origin).of_type("AWS::ApiGatewayV2::Api").values()
+
+    assert api["Body"]["x-amazon-apigateway-cors"] == {
+        "allowOrigins": [allowed],
+        "allowMethods": ["GET", "HEAD", "POST"],
+        "allowHeaders": ["content-type"],
+        "maxAge": 3600,
+    }
+
+
+# The queue
+
+
+def test_given_the_queue_then_its_consumer_gets_batches_that_fit_and_says_which_messages_failed(template):
+    stack = Stack(template)
+
+    (source,) = sources_of(stack, "CountClicksFunction")
+
+    assert source["EventSourceArn"] == stack.attribute("ClickQueue", "Arn")
+    assert 10 < source["BatchSize"] <= MAX_BATCH
+    assert 1 <= source["MaximumBatchingWindowInSeconds"] <= 5
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert 2 <= source["ScalingConfig"]["MaximumConcurrency"] <= 5
+
+
+def test_given_the_queue_then_a_message_comes_again_when_its_consumer_has_ended_and_at_last_goes_to_the_dead_ones(
+    template,
+):
+    stack = Stack(template)
+    queues = stack.of_type("AWS::SQS::Queue")
+
+    queue, dead = queues["ClickQueue"], queues["ClickDeadLetterQueue"]
+
+    assert queue["VisibilityTimeout"] >= 6 * function(stack, "CountClicksFunction")["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == stack.attribute("ClickDeadLetterQueue", "Arn")
+    assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
+    assert dead["MessageRetentionPeriod"] == 14 * 86_400
+    assert queue["SqsManagedSseEnabled"] is dead["SqsManagedSseEnabled"] is True
+    # Clicks that are older are never counted, and so long they may lie in one queue, and then in the other.
+    assert queue["MessageRetentionPeriod"] + dead["MessageRetentionPeriod"] <= MAX_AGE
+
+
+@pytest.mark.parametrize(("environment", "is_there"), [("local", False), ("dev", True), ("prod", True)])
+def test_given_a_deployed_environment_then_throttled_clicks_are_queued(template, environment, is_there):
+    stack = Stack(template, Environment=environment)
+
+    url = function(stack, "RedirectFunction")["Environment"]["Variables"]["CLICK_QUEUE_URL"]
+
+    assert url == (stack.ref("ClickQueue") if is_there else "")
+
+
+# The clients' limit
+
+
+@pytest.mark.parametrize(("limit", "is_there"), [("60", True), ("1", True), ("0", False)])
+def test_given_a_limit_then_there_is_a_key_that_makes_macs_and_otherwise_none(template, limit, is_there):
+    stack = Stack(template, CreatesPerMinutePerClient=limit)
+
+    keys = [(key["KeySpec"], key["KeyUsage"]) for key in stack.of_type("AWS::KMS::Key").values()]
+    variables = function(stack, "CreateUrlFunction")["Environment"]["Variables"]
+
+    assert variables["CREATES_PER_MINUTE_PER_CLIENT"] == limit
+    assert bool(variables["CLIENT_KEY_ID"]) is is_there
+    assert keys == [("HMAC_256", "GENERATE_VERIFY_MAC")] * is_there
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -259,11 +371,9 @@ def test_given_gradual_deployment_then_a_version_is_taken_back_by_alarms_on_fail
         for stat in [part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part]
         or [alarm]
     }
-    assert watched == {
-        ("AWS/Lambda", "Errors", function(stack, name)["FunctionName"]),
-        ("Squrl", "error_count", "InternalServerError", service),
-        ("Squrl", "error_count", "ServiceUnavailable", service),
-    }
+    answered = {("Squrl", "error_count", error, service) for error in ("InternalServerError", "ServiceUnavailable")}
+    assert watched - answered == {("AWS/Lambda", "Errors", function(stack, name)["FunctionName"])}
+    assert watched >= answered or not ROUTES[name]  # who has nobody to answer fails
     assert group["AlarmConfiguration"]["Enabled"]
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert "Canary" in group["DeploymentConfigName"]

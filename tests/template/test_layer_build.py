@@ -54,8 +54,10 @@ def test_given_a_built_layer_when_trimmed_then_what_the_functions_call_is_left_a
     shutil.copy(backend, made)
     script = (
         "import ada_url, botocore, botocore.session, json;"
-        "client = botocore.session.get_session().create_client('dynamodb', region_name='eu-central-1');"
-        "print(json.dumps([ada_url.check_url('https://example.com/'), client.meta.endpoint_url, botocore.__file__]))"
+        "clients = [botocore.session.get_session().create_client(name, region_name='eu-central-1')"
+        "           for name in ('dynamodb', 'kms', 'sqs')];"
+        "urls = [client.meta.endpoint_url for client in clients];"
+        "print(json.dumps([ada_url.check_url('https://example.com/'), *urls, botocore.__file__]))"
     )
 
     subprocess.run([sys.executable, ROOT / "layers/squrl/trim.py", made], check=True, timeout=60)
@@ -72,9 +74,15 @@ def test_given_a_built_layer_when_trimmed_then_what_the_functions_call_is_left_a
     assert json.loads(ran.stdout) == [
         True,
         "https://dynamodb.eu-central-1.amazonaws.com",
+        "https://kms.eu-central-1.amazonaws.com",
+        "https://sqs.eu-central-1.amazonaws.com",
         str(made / "botocore" / "__init__.py"),
     ]
-    assert {path.name for path in (made / "botocore" / "data").iterdir() if path.is_dir()} == {"dynamodb"}
+    assert {path.name for path in (made / "botocore" / "data").iterdir() if path.is_dir()} == {
+        "dynamodb",
+        "kms",
+        "sqs",
+    }
     assert (made / backend.name).stat().st_size <= backend.stat().st_size
 
 

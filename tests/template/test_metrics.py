@@ -34,6 +34,12 @@ AWS_METRICS: dict[tuple[str, ...], list[str]] = {
         "WriteThrottleEvents",
     ],
     ("AWS/DynamoDB", "TableName", "Operation"): ["SuccessfulRequestLatency", "SystemErrors", "ThrottledRequests"],
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    ("AWS/SQS", "QueueName"): [
+        "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesVisible",
+        "NumberOfMessagesSent",
+    ],
 }
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
@@ -57,9 +63,10 @@ def of_aws(stack: Stack) -> set[Metric]:
         "Stage": [stage["StageName"] for stage in stack.of_type("AWS::ApiGatewayV2::Stage").values()],
         "TableName": [table["TableName"] for table in tables],
         "GlobalSecondaryIndexName": [
-            index["IndexName"] for table in tables for index in table["GlobalSecondaryIndexes"]
+            index["IndexName"] for table in tables for index in table.get("GlobalSecondaryIndexes", [])
         ],
-        "Operation": [call.operation for function in functions for call in run(stack, function).calls],
+        "Operation": [operation for function in functions for operation, _ in run(stack, function).operations],
+        "QueueName": [queue["QueueName"] for queue in stack.of_type("AWS::SQS::Queue").values()],
     }
     return {
         Metric(namespace, name, frozenset(zip(dimensions, combination, strict=True)))
@@ -224,7 +231,10 @@ def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
 def test_given_the_alarm_on_the_tables_errors_then_it_watches_every_operation_that_the_functions_use(template):
     stack = Stack(template)
     called = {
-        call.operation for function in ("CreateUrlFunction", "RedirectFunction") for call in run(stack, function).calls
+        operation
+        for function in stack.of_type("AWS::Lambda::Function")
+        for operation, table in run(stack, function).operations
+        if table == stack.ref("UrlsTable")
     }
 
     metrics = watched(alarms(stack)["TableErrorsAlarm"])
@@ -262,7 +272,7 @@ def test_given_the_dashboard_then_every_search_on_it_finds_metrics_and_each_valu
 
 
 def test_given_the_dashboard_then_every_metric_of_squrl_is_on_it(template):
-    stack = Stack(template)
+    stack = Stack(template, Environment="dev")
     emitted = {metric.name for metric in of_squrl(stack)}
 
     rows = {metric.name for widget in widgets(stack) for metric in shown(widget) if metric.namespace == "Squrl"}

@@ -51,8 +51,28 @@ def dashboard(template: Template) -> None:
 
 def permissions(template: Template) -> None:
     functions.test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(
-        template, "CreateUrlFunction", "dev"
+        template, "CreateUrlFunction", "dev", "60"
     )
+
+
+def permissions_of_the_consumer(template: Template) -> None:
+    functions.test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(
+        template, "CountClicksFunction", "dev", "60"
+    )
+
+
+def consumer(template: Template) -> None:
+    functions.test_given_the_queue_then_its_consumer_gets_batches_that_fit_and_says_which_messages_failed(template)
+
+
+def queues(template: Template) -> None:
+    functions.test_given_the_queue_then_a_message_comes_again_when_its_consumer_has_ended_and_at_last_goes_to_the_dead_ones(
+        template
+    )
+
+
+def clicks(template: Template) -> Any:
+    return of(template, "CountClicksFunction")["Events"]["Clicks"]["Properties"]
 
 
 def environment(template: Template) -> None:
@@ -155,8 +175,24 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
         permissions,
     ),
     "another's log group": (
-        lambda t: statement(t, "CreateUrlRole", 2).update(Resource={"Fn::GetAtt": ["RedirectLogGroup", "Arn"]}),
+        lambda t: statement(t, "CreateUrlRole", 4).update(Resource={"Fn::GetAtt": ["RedirectLogGroup", "Arn"]}),
         permissions,
+    ),
+    "the one table for the other": (
+        lambda t: statement(t, "CountClicksRole", 0).update(Resource={"Fn::GetAtt": ["StateTable", "Arn"]}),
+        permissions_of_the_consumer,
+    ),
+    "a queue that can not be read": (
+        lambda t: statement(t, "CountClicksRole", 2)["Action"].remove("sqs:DeleteMessage"),
+        permissions_of_the_consumer,
+    ),
+    "a batch too big for a transaction": (lambda t: clicks(t).update(BatchSize=100), consumer),
+    "a batch that fails as a whole": (lambda t: clicks(t).pop("FunctionResponseTypes"), consumer),
+    "messages that come again too soon": (lambda t: of(t, "ClickQueue").update(VisibilityTimeout=30), queues),
+    "messages that are lost": (lambda t: of(t, "ClickQueue").pop("RedrivePolicy"), queues),
+    "a limit for creating that is none": (
+        lambda t: of(t, "HttpApi").pop("RouteSettings"),
+        functions.test_given_the_api_then_creating_is_throttled_sooner_than_following,
     ),
     "a managed policy": (
         lambda t: of(t, "CreateUrlRole").update(ManagedPolicyArns=["arn:aws:iam::aws:policy/AWSLambdaExecute"]),
@@ -241,5 +277,7 @@ def test_given_a_mistake_in_the_template_then_a_test_finds_it(template, mistake)
     make(mutated)
 
     assert mutated != template
-    with pytest.raises((AssertionError, ValueError)):  # the latter where a function refuses to start, or a row is odd
+    with pytest.raises(
+        (AssertionError, ValueError, KeyError)
+    ):  # where a function refuses to start, a row is odd, or gone
         check(mutated)

@@ -34,9 +34,11 @@ OPTIONS: list[dict[str, str]] = [
     DOMAIN,
     {"AlarmEmail": "you@example.com"},
     {"MonthlyBudget": "20"},
-    {"CreateConcurrency": "10", "RedirectConcurrency": "100"},
+    {"CreateConcurrency": "10", "RedirectConcurrency": "100", "CountClicksConcurrency": "5"},
     {"GradualDeployment": "true"},
     {"ManageTable": "false"},
+    {"CorsOrigin": "https://www.example.com"},
+    {"CreatesPerMinutePerClient": "0"},
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
 ]
 # No option, every option, and rows in between such that any two options meet in all four ways: each option is in three
@@ -74,13 +76,14 @@ def test_given_the_combinations_then_any_two_options_meet_in_all_four_ways():
     [
         (DOMAIN, {"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSetGroup"}),
         ({"MonthlyBudget": "20"}, {"AWS::Budgets::Budget"}),
+        ({"CreatesPerMinutePerClient": "1"}, {"AWS::KMS::Key"}),
     ],
-    ids=["domain", "budget"],
+    ids=["domain", "budget", "limit"],
 )
 def test_given_an_option_then_what_it_asks_for_is_made_and_otherwise_not(template, option, kinds):
     without, with_it = (
         {resource["Type"] for resource in Stack(template, **parameters).resources.values()}
-        for parameters in [dict[str, str](), option]
+        for parameters in [{"CreatesPerMinutePerClient": "0"}, {"CreatesPerMinutePerClient": "0"} | option]
     )
 
     assert with_it - without == kinds
@@ -154,6 +157,12 @@ def test_given_a_parameter_then_it_is_described_and_checked_and_its_default_pass
         ("AllowPrivateDestinations", "false", True),
         ("AllowPrivateDestinations", "True", False),
         ("AllowPrivateDestinations", "", False),
+        ("CreatesPerMinutePerClient", "0", True),
+        ("CreatesPerMinutePerClient", "999999999", True),
+        ("CreatesPerMinutePerClient", "1000000000", False),
+        ("CreatesPerMinutePerClient", "-1", False),
+        ("CreatesPerMinutePerClient", "", False),
+        ("CreatesPerMinutePerClient", "many", False),
         ("StoreCreatorIp", "true", True),
         ("StoreCreatorIp", "false", True),
         ("StoreCreatorIp", "1", False),
@@ -173,6 +182,23 @@ def test_given_a_value_then_the_template_takes_what_the_function_takes(template,
 
     assert starts is is_right
     assert accepts(template, parameter, value) is is_right
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_right"),
+    [
+        ("", True),
+        ("*", True),
+        ("https://www.example.com", True),
+        ("http://127.0.0.1:8080", True),
+        ("https://www.example.com/", False),
+        ("https://*", False),
+        ("www.example.com", False),
+        ("null", False),
+    ],
+)
+def test_given_an_origin_then_the_template_takes_what_a_browser_sends_as_one(template, origin, is_right):
+    assert accepts(template, "CorsOrigin", origin) is is_right
 
 
 @pytest.mark.parametrize("given", itertools.product([False, True], repeat=3), ids=str)
@@ -244,4 +270,4 @@ def test_given_prod_then_samconfig_asks_before_it_changes_and_deploys_gradually(
     stack = Stack(template, **OVERRIDES["prod deploy"])
 
     assert options["confirm_changeset"] is True
-    assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 2
+    assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 3

@@ -1,4 +1,4 @@
-"""The table: as the contract has it, and safe where it holds people's links."""
+"""The tables: the links' as the contract has it, and safe where it holds people's links; the other for a while."""
 
 import pytest
 
@@ -7,8 +7,7 @@ from tests.template.stack import Stack
 
 
 def table_of(stack):
-    ((name, properties),) = stack.of_type("AWS::DynamoDB::Table").items()
-    return stack.resources[name], properties
+    return stack.resources["UrlsTable"], stack.of_type("AWS::DynamoDB::Table")["UrlsTable"]
 
 
 @pytest.mark.parametrize(
@@ -68,4 +67,16 @@ def test_given_the_index_then_it_holds_every_attribute_that_a_query_filters_on(t
 
     assert seen.filtered >= {"original_url", "status", "redirect_type", "ttl_hours", "expires_at"}
     assert seen.filtered <= projected(stack)
-    assert Call("Query", stack.ref("UrlsTable"), "original-url-index") in seen.calls
+    assert Call("dynamodb:Query", f"{stack.attribute('UrlsTable', 'Arn')}/index/original-url-index") in seen.calls
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "prod"])
+def test_given_any_environment_then_what_is_remembered_for_a_while_has_a_table_of_its_own(template, environment):
+    properties = Stack(template, Environment=environment).of_type("AWS::DynamoDB::Table")["StateTable"]
+
+    assert properties["TableName"] == f"squrl-state-{environment}"
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+    assert properties["AttributeDefinitions"] == [{"AttributeName": "id", "AttributeType": "S"}]
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert properties["SSESpecification"]["SSEEnabled"] is True

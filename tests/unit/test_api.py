@@ -23,6 +23,7 @@ STATUSES = {
     errors.InternalServerError: 500,
     errors.ServiceUnavailable: 503,
 }
+EVERYWHERE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 WORTH_RETRYING = {errors.RateLimitExceeded, errors.ServiceUnavailable}
 
 # Text as json.loads yields it: lone surrogates included.
@@ -399,7 +400,7 @@ def test_given_an_answer_when_served_over_http_then_it_is_a_proxy_response_with_
 
     assert response.keys() == {"statusCode", "headers", "body"}
     assert response["statusCode"] == 201
-    assert response["headers"] == {
+    assert response["headers"] == EVERYWHERE | {
         "Location": "https://go.example.com/b3xK9mP",
         "Content-Type": "application/json",
     }
@@ -411,7 +412,18 @@ def test_given_an_answer_without_body_when_served_over_http_then_the_body_is_emp
 
     response = serve(http(), lambda _: answer)
 
-    assert response == {"statusCode": 301, "headers": {"Location": "https://example.com/"}, "body": ""}
+    assert response == {"statusCode": 301, "headers": EVERYWHERE | {"Location": "https://example.com/"}, "body": ""}
+
+
+@pytest.mark.parametrize("error", [None, errors.NotFound("m"), KeyError("m")])
+@pytest.mark.parametrize("has_domain", [True, False])
+def test_given_a_domain_of_its_own_when_served_over_http_then_browsers_are_told_to_use_https_only(has_domain, error):
+    operation = raising(error) if error else lambda _: Answer(200, {})
+
+    response = serve(http(), operation, has_domain=has_domain)
+
+    assert response["headers"].get("Strict-Transport-Security") == ("max-age=31536000" if has_domain else None)
+    assert response["headers"].items() >= EVERYWHERE.items()
 
 
 @pytest.mark.parametrize("has_body", [True, False])
@@ -438,7 +450,7 @@ def test_given_an_error_when_served_over_http_then_it_has_the_contracts_form(kin
 
     response = serve(http("{}"), raising(error))
 
-    headers = {"Cache-Control": "no-store", "Content-Type": "application/json"}
+    headers = EVERYWHERE | {"Cache-Control": "no-store", "Content-Type": "application/json"}
     retry_after = response["headers"].pop("Retry-After", None)
     assert response.keys() == {"statusCode", "headers", "body"}
     assert (response["statusCode"], response["headers"]) == (status, headers)

@@ -23,8 +23,12 @@ NEUTRAL = {"errors", "telemetry", "settings"}
 MAY_IMPORT = {
     "api": {"shorten", "follow", "store", "codes", "destinations", "links"} | NEUTRAL,
     "shorten": {"store", "codes", "destinations", "links"} | NEUTRAL,
-    "follow": {"store", "codes", "destinations", "links"} | NEUTRAL,
+    "follow": {"store", "clicks", "codes", "links"} | NEUTRAL,
+    "count": {"store", "clicks"} | NEUTRAL,
     "store": {"links"} | NEUTRAL,
+    "clicks": {"codes", "links"} | NEUTRAL,
+    "limiter": {"links"} | NEUTRAL,
+    "domains": NEUTRAL,
     "codes": {"links"} | NEUTRAL,
     "destinations": NEUTRAL,
     "links": NEUTRAL,
@@ -108,10 +112,14 @@ def loaded_by(function):
         "POWERTOOLS_SERVICE_NAME": "squrl-unit-test",
         "POWERTOOLS_TRACE_DISABLED": "true",
         "TABLE_NAME": "squrl-urls-test",
+        "STATE_TABLE_NAME": "squrl-state-test",
+        "CLICK_QUEUE_URL": "",
         "BASE_URL": "",
         "DOMAIN_NAME": "",
         "ALLOW_PRIVATE_DESTINATIONS": "false",
         "STORE_CREATOR_IP": "false",
+        "CREATES_PER_MINUTE_PER_CLIENT": "0",
+        "CLIENT_KEY_ID": "",
     }
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=30)
@@ -141,13 +149,13 @@ def top_level_names(distribution):
     return {file.parts[0].split(".")[0] for file in files if file.suffix in {".py", ".so"}}
 
 
-def test_given_the_sources_when_listed_then_every_module_has_its_place_and_both_functions_are_there():
+def test_given_the_sources_when_listed_then_every_module_has_its_place_and_all_functions_are_there():
     placed = MAY_IMPORT.keys()
 
     present = MODULES.keys()
 
     assert present == placed
-    assert FUNCTIONS.keys() == {"create_url", "redirect"}
+    assert FUNCTIONS.keys() == {"create_url", "redirect", "count_clicks"}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -187,17 +195,17 @@ def test_given_a_module_of_pure_rules_when_its_imports_are_followed_then_no_aws_
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_given_a_function_when_its_imports_are_read_then_botocore_is_left_to_the_store(function):
+def test_given_a_function_when_its_imports_are_read_then_botocore_is_left_to_the_layer(function):
     path = FUNCTIONS[function]
 
     imported = third_party(path)
 
     assert imported == set()
-    assert "botocore" in third_party(MODULES["store"])
+    assert {name for name in MODULES if "botocore" in third_party(MODULES[name])} >= {"store", "clicks", "limiter"}
 
 
 def test_given_the_redirect_when_its_imports_are_followed_then_nothing_of_create_is_among_them():
-    of_create = {"shorten", "destinations"}
+    of_create = {"shorten", "destinations", "limiter"}
 
     led_to = reached(FUNCTIONS["redirect"])
 
@@ -206,8 +214,17 @@ def test_given_the_redirect_when_its_imports_are_followed_then_nothing_of_create
     assert of_create <= reached(FUNCTIONS["create_url"])
 
 
+def test_given_the_consumer_when_its_imports_are_followed_then_nothing_of_the_api_is_among_them():
+    of_the_api = {"api", "shorten", "follow", "destinations", "domains", "limiter"}
+
+    led_to = reached(FUNCTIONS["count_clicks"])
+
+    assert {"count", "clicks", "store"} <= led_to
+    assert not led_to & of_the_api
+
+
 def test_given_the_redirect_when_it_starts_then_it_loads_nothing_of_create():
-    of_create = {"squrl.shorten", "squrl.destinations", "ada_url"}
+    of_create = {"squrl.shorten", "squrl.destinations", "squrl.limiter", "ada_url"}
 
     loaded = loaded_by("redirect")
 
@@ -216,7 +233,7 @@ def test_given_the_redirect_when_it_starts_then_it_loads_nothing_of_create():
 
 
 def test_given_create_when_it_starts_then_it_does_load_what_the_redirect_must_not():
-    of_create = {"squrl.shorten", "squrl.destinations", "ada_url"}
+    of_create = {"squrl.shorten", "squrl.destinations", "squrl.limiter", "ada_url"}
 
     loaded = loaded_by("create_url")
 
@@ -257,7 +274,7 @@ def test_given_a_function_when_read_then_it_hands_the_environment_to_the_setting
     uses = environment_uses(path)
 
     assert len(uses) == 1
-    assert re.fullmatch(r"(Create)?Settings\.from_environment\(os\.environ\)", uses[0])
+    assert re.fullmatch(r"(Create|Redirect)?Settings\.from_environment\(os\.environ\)", uses[0])
     assert "settings" in siblings(path)
 
 

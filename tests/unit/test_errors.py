@@ -75,3 +75,10 @@ def test_given_several_fields_at_fault_when_the_error_is_made_then_its_message_n
     assert "ttl_hours is odd" in error.message
     assert "ttl is odd" in error.message
     assert error.details == details
+
+
+def test_given_a_client_that_has_to_wait_when_it_is_told_then_it_is_told_for_how_long_and_others_are_not():
+    error = errors.RateLimitExceeded("m", retry_after=42)
+
+    assert error.retry_after == 42
+    assert errors.RateLimitExceeded("m").retry_after == 1

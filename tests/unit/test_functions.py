@@ -1,4 +1,4 @@
-"""Both handlers, event in and answer out; the table is the in-memory fake."""
+"""The handlers, event in and answer out; the table of links is the in-memory fake."""
 
 import base64
 import importlib.util
@@ -20,6 +20,7 @@ from tests import events
 from tests.fakes import FakeUrlStore
 
 NOW = 1_800_000_000.75
+EVERYWHERE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
 CODE = "hello-squrl"
 
 
@@ -35,11 +36,39 @@ class Context(LambdaContext):
         return 5000
 
 
+class State:
+    """The other table: the operator's domain lists, and whether a client is within its limit."""
+
+    exceptions = SimpleNamespace(ConditionalCheckFailedException=KeyError)
+
+    def __init__(self) -> None:
+        self.domains: dict[str, Any] = {}
+        self.counted: list[str] = []
+        self.limit_is_reached = False
+
+    def get_item(self, **request: Any) -> dict[str, Any]:
+        assert (request["TableName"], request["Key"]) == ("squrl-state-test", {"id": {"S": "domains"}})
+        return {"Item": self.domains}
+
+    def update_item(self, **request: Any) -> None:
+        if self.limit_is_reached:
+            raise self.exceptions.ConditionalCheckFailedException
+        self.counted.append(request["Key"]["id"]["S"])
+
+
 @pytest.fixture
-def urls(monkeypatch):
+def state(monkeypatch):
+    state = State()
+    monkeypatch.setattr(store_module, "connect", lambda: state)
+    return state
+
+
+@pytest.fixture
+def urls(state, monkeypatch):
     fake = FakeUrlStore()
     fake.links = {link.short_code: link for link in events.LINKS}
     monkeypatch.setattr(store_module, "DynamoDBUrlStore", lambda *_: fake)
+    monkeypatch.setattr("squrl.follow._recent", {})
     monkeypatch.setattr("time.time", lambda: NOW)
     return fake
 
@@ -48,10 +77,14 @@ def urls(monkeypatch):
 def environment(monkeypatch):
     variables = {
         "TABLE_NAME": "squrl-urls-test",
+        "STATE_TABLE_NAME": "squrl-state-test",
+        "CLICK_QUEUE_URL": "",
         "BASE_URL": "",
         "DOMAIN_NAME": "",
         "ALLOW_PRIVATE_DESTINATIONS": "false",
         "STORE_CREATOR_IP": "false",
+        "CREATES_PER_MINUTE_PER_CLIENT": "0",
+        "CLIENT_KEY_ID": "",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     for name, value in variables.items():
@@ -103,7 +136,17 @@ def test_given_a_sample_event_when_invoked_then_the_answer_is_the_one_it_is_name
 def test_given_the_folder_of_events_then_every_file_is_in_the_table():
     files = {path.relative_to(events.FOLDER).as_posix() for path in events.FOLDER.rglob("*.json")}
 
-    assert files == set(events.ANSWERS)
+    assert files == {*events.ANSWERS, *events.BATCHES}
+
+
+@pytest.mark.parametrize("name", events.BATCHES)
+def test_given_a_sample_batch_when_invoked_then_its_clicks_are_counted_and_what_fails_is_named(name, urls, environment):
+    failed, clicks = events.BATCHES[name]
+
+    answer = invoke("count_clicks", events.load(name))
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    assert urls.links[CODE].click_count == clicks
 
 
 # create
@@ -115,7 +158,7 @@ def test_given_a_new_destination_when_posted_then_the_answer_is_complete(urls, e
     code = json.loads(answer["body"])["short_code"]
     host = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
     assert answer["statusCode"] == 201
-    assert answer["headers"] == {
+    assert answer["headers"] == EVERYWHERE | {
         "Cache-Control": "no-store",
         "Content-Type": "application/json",
         "Location": f"{host}/{code}",
@@ -134,7 +177,7 @@ def test_given_a_known_destination_when_posted_then_it_is_ok_and_not_created(url
     answer = invoke("create_url", events.load("create_url/http_custom_code.json"))
 
     assert answer["statusCode"] == 200
-    assert answer["headers"] == {"Cache-Control": "no-store", "Content-Type": "application/json"}
+    assert answer["headers"] == EVERYWHERE | {"Cache-Control": "no-store", "Content-Type": "application/json"}
     assert json.loads(answer["body"])["expires_at"] is None
 
 
@@ -277,6 +320,58 @@ def test_given_a_number_longer_than_python_reads_when_posted_then_its_own_field_
     assert [detail["field"] for detail in json.loads(answer["body"])["details"]] == ["ttl_hours"]
 
 
+@pytest.mark.parametrize("name", ["http", "direct"])
+def test_given_a_denied_domain_when_a_link_to_it_is_asked_for_then_the_url_is_invalid(urls, state, environment, name):
+    state.domains = {"denied": {"SS": ["example.com"]}}
+
+    answer = invoke("create_url", events.load(f"create_url/{name}.json"))
+
+    error = json.loads(answer["body"]) if name == "http" else answer
+    assert error["error"] == "InvalidUrl"
+    assert error["message"].startswith("The URL must not ")
+    assert set(urls.links) == {link.short_code for link in events.LINKS}
+
+
+@pytest.fixture
+def limited(environment, monkeypatch):
+    environment("CREATES_PER_MINUTE_PER_CLIENT", "1")
+    environment("CLIENT_KEY_ID", "1234abcd-12ab-34cd-56ef-1234567890ab")
+    kms = SimpleNamespace(generate_mac=lambda **_: {"Mac": b"key"})
+    monkeypatch.setattr("squrl.limiter.connect", lambda: kms)
+
+
+def test_given_a_client_within_its_limit_when_it_creates_then_it_is_counted_and_nothing_of_it_is_kept(
+    urls, state, limited
+):
+    answer = invoke("create_url", events.load("create_url/http.json"))
+
+    assert answer["statusCode"] == 201
+    assert len(state.counted) == 1
+    assert "192.0.2.44" not in state.counted[0]
+
+
+def test_given_a_client_beyond_its_limit_when_it_creates_then_it_is_told_when_to_come_back_and_nothing_is_made(
+    urls, state, limited
+):
+    state.limit_is_reached = True
+
+    answer = invoke("create_url", events.load("create_url/http.json"))
+
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]) == (429, "RateLimitExceeded")
+    assert answer["headers"]["Retry-After"] == "60"
+    assert set(urls.links) == {link.short_code for link in events.LINKS}
+
+
+@pytest.mark.parametrize("name", ["direct", "http_invalid_url", "http_validation_error", "http_validation_error_body"])
+def test_given_a_direct_invocation_or_a_bad_request_when_it_comes_then_no_client_is_counted(urls, state, limited, name):
+    state.limit_is_reached = True
+
+    answer = invoke("create_url", events.load(f"create_url/{name}.json"))
+
+    assert answer.get("statusCode", 200) in (200, 400)
+    assert state.counted == []
+
+
 # redirect
 
 
@@ -302,7 +397,8 @@ def test_given_a_live_link_when_followed_then_it_redirects_with_the_caching_of_i
 
     assert answer == {
         "statusCode": status,
-        "headers": {
+        "headers": EVERYWHERE
+        | {
             "Location": "https://example.com/%C3%A4?q=%C3%BC%20#%E4%B8%AD",
             "X-Short-Code": CODE,
             "Cache-Control": caching,
@@ -320,6 +416,57 @@ def test_given_a_live_link_when_invoked_directly_then_the_destination_is_as_stor
 
     assert answer == {"original_url": "https://example.com/ä", "redirect_type": "302"}
     assert urls.links[CODE].click_count == 1
+
+
+@pytest.mark.parametrize("name", ["http", "http_head", "direct"])
+def test_given_a_denied_domain_when_a_link_to_it_is_followed_then_it_is_gone(urls, state, environment, name):
+    state.domains = {"denied": {"SS": ["example.com"]}}
+
+    answer = invoke("redirect", events.load(f"redirect/{name}.json"))
+
+    assert (answer.get("statusCode") or answer["status"]) == 410
+    assert "Location" not in answer.get("headers", {})
+
+
+def test_given_a_row_that_no_browser_could_follow_when_its_host_is_looked_up_then_it_is_answered(
+    urls, state, environment
+):
+    state.domains = {"denied": {"SS": ["example.com"]}}
+    urls.links[CODE] = replace(urls.links[CODE], kind=Kind("https://[::1", "302", None))
+
+    answer = invoke("redirect", events.load("redirect/http.json"))
+
+    assert answer["statusCode"] == 302
+
+
+def test_given_a_queue_when_a_click_is_throttled_then_it_is_sent_there(urls, environment, monkeypatch):
+    sent: list[dict[str, str]] = []
+    environment("CLICK_QUEUE_URL", "https://sqs.us-east-1.amazonaws.com/123456789012/squrl-clicks-test")
+    monkeypatch.setattr("squrl.clicks.connect", lambda url: SimpleNamespace(send_message=lambda **m: sent.append(m)))
+
+    def refuse(*_: object) -> None:
+        raise RateLimitExceeded("Too many")
+
+    monkeypatch.setattr(urls, "count_click", refuse)
+
+    answer = invoke("redirect", events.load("redirect/http.json"))
+
+    assert answer["statusCode"] == 301
+    assert [message["QueueUrl"].rpartition("/")[2] for message in sent] == ["squrl-clicks-test"]
+    assert json.loads(sent[0]["MessageBody"])["short_code"] == CODE
+    assert "example.com" not in sent[0]["MessageBody"]
+
+
+@pytest.mark.parametrize(("domain_name", "is_told"), [("go.example", True), ("", False)])
+@pytest.mark.parametrize("name", ["create_url/http.json", "redirect/http.json", "redirect/http_not_found.json"])
+def test_given_a_domain_of_its_own_when_answered_then_browsers_are_told_to_use_https_only(
+    urls, environment, domain_name, is_told, name
+):
+    environment("DOMAIN_NAME", domain_name)
+
+    answer = invoke(name.partition("/")[0], events.load(name))
+
+    assert ("Strict-Transport-Security" in answer["headers"]) is is_told
 
 
 @pytest.mark.parametrize(("event", "clicks"), [("redirect/http.json", 1), ("redirect/http_head.json", 0)])

@@ -1,5 +1,6 @@
 """What the store does when DynamoDB fails: what is tried again, what is not, and what the caller is told."""
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,6 +43,7 @@ THROTTLED = [
     answered("ProvisionedThroughputExceededException", 400),
     answered("ThrottlingException", 400),
     answered("RequestLimitExceeded", 400),
+    answered("TransactionConflictException", 400),
 ]
 NEVER_SENT = [EndpointConnectionError(endpoint_url="x"), ConnectTimeoutError(endpoint_url="x")]
 UNKNOWN = [
@@ -57,23 +59,40 @@ class ConditionalCheckFailedException(ClientError):
     pass
 
 
+class TransactionCanceledException(ClientError):
+    """A transaction that was not applied, with a reason for each of its writes."""
+
+    def __init__(self, *reasons: str) -> None:
+        response: Any = {
+            "Error": {"Code": "TransactionCanceledException"},
+            "ResponseMetadata": {"HTTPStatusCode": 400},
+            "CancellationReasons": [{"Code": reason} for reason in reasons],
+        }
+        super().__init__(response, "TransactWriteItems")
+
+
 class Client:
     """Answers every call with the next line of a script, and keeps count."""
 
-    exceptions = SimpleNamespace(ConditionalCheckFailedException=ConditionalCheckFailedException)
+    exceptions = SimpleNamespace(
+        ConditionalCheckFailedException=ConditionalCheckFailedException,
+        TransactionCanceledException=TransactionCanceledException,
+    )
 
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
         self.calls = 0
+        self.requests: list[dict[str, Any]] = []
 
-    def _call(self, **_: Any) -> Any:
+    def _call(self, **request: Any) -> Any:
         self.calls += 1
+        self.requests.append(request)
         line = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         if isinstance(line, Exception):
             raise line
         return line
 
-    get_item = put_item = update_item = query = _call
+    get_item = put_item = update_item = query = transact_write_items = _call
 
 
 @pytest.fixture(autouse=True)
@@ -96,18 +115,33 @@ def a_store(client: Any, remaining_ms: int = 10_000) -> DynamoDBUrlStore:
     return DynamoDBUrlStore(client, "squrl-urls-test", remaining_ms)
 
 
+CLICKS = {"a" * 32: NOW, "b" * 32: NOW - 60}
 OPERATIONS = {
     "get": lambda store: store.get("abc"),
     "count_click": lambda store: store.count_click("abc", NOW),
     "find_live": lambda store: store.find_live(LINK.kind, NOW),
     "renew": lambda store: store.renew("abc", LINK.kind, NOW),
     "claim": lambda store: store.claim(LINK, NOW),
+    "add_clicks": lambda store: store.add_clicks("abc", LINK.created_at, CLICKS),
 }
 SUCCESS = {"Item": ITEM, "Attributes": ITEM, "Items": [ITEM]}
 
 
-@pytest.mark.parametrize("failure", [*THROTTLED, *NEVER_SENT], ids=str)
-@pytest.mark.parametrize("operation", OPERATIONS)
+NOT_A_CLICK = sorted(set(OPERATIONS) - {"count_click"})
+
+
+@pytest.mark.parametrize(
+    ("operation", "failure"),
+    [
+        *itertools.product(NOT_A_CLICK, THROTTLED),
+        *itertools.product(OPERATIONS, NEVER_SENT),
+        ("add_clicks", TransactionCanceledException("TransactionConflict", "None", "None")),
+        ("add_clicks", TransactionCanceledException("ThrottlingError", "None", "None")),
+        ("add_clicks", TransactionCanceledException("None", "None", "ProvisionedThroughputExceeded")),
+        ("add_clicks", answered("TransactionInProgressException", 400)),
+    ],
+    ids=str,
+)
 def test_given_a_call_that_was_not_applied_when_it_fails_then_it_is_tried_again(operation, failure, pauses):
     client = Client(failure, failure, SUCCESS)
 
@@ -117,8 +151,19 @@ def test_given_a_call_that_was_not_applied_when_it_fails_then_it_is_tried_again(
     assert len(pauses) == 2
 
 
+@pytest.mark.parametrize("failure", THROTTLED, ids=str)
+def test_given_a_throttled_table_when_a_click_was_to_be_counted_then_it_is_said_at_once(failure, pauses):
+    client = Client(NEVER_SENT[0], failure, SUCCESS)
+
+    with pytest.raises(RateLimitExceeded):
+        a_store(client).count_click("abc", NOW)
+
+    assert client.calls == 2
+    assert len(pauses) == 1
+
+
 @pytest.mark.parametrize("failure", UNKNOWN, ids=str)
-@pytest.mark.parametrize("operation", sorted(set(OPERATIONS) - {"count_click"}))
+@pytest.mark.parametrize("operation", NOT_A_CLICK)
 def test_given_an_unknown_outcome_when_repeating_does_no_harm_then_it_is_tried_again(operation, failure):
     client = Client(failure, SUCCESS)
 
@@ -160,6 +205,52 @@ def test_given_an_unknown_outcome_when_the_rest_is_throttled_then_nobody_is_told
         a_store(client).claim(LINK, NOW)
 
     assert client.calls == ATTEMPTS
+
+
+# add_clicks
+
+
+def ids_written(request: dict[str, Any]) -> list[str]:
+    return [write["Put"]["Item"]["id"]["S"] for write in request["TransactItems"][1:]]
+
+
+def test_given_an_answer_that_was_lost_when_late_clicks_are_added_again_then_it_is_the_same_transaction():
+    client = Client(UNKNOWN[2], SUCCESS)
+
+    added = a_store(client).add_clicks("abc", LINK.created_at, CLICKS)
+
+    assert added == (2, 0)
+    assert client.requests[0] == client.requests[1]
+
+
+def test_given_late_clicks_of_which_one_is_known_when_added_then_only_the_other_is_written_with_a_sum_of_its_own():
+    client = Client(TransactionCanceledException("None", "ConditionalCheckFailed", "TransactionConflict"), SUCCESS)
+
+    added = a_store(client).add_clicks("abc", LINK.created_at, CLICKS)
+
+    first, second = client.requests
+    assert added == (1, 0)
+    assert ids_written(second) == [f"click#{'b' * 32}"]
+    assert second["TransactItems"][0]["Update"]["ExpressionAttributeValues"][":clicks"] == {"N": "1"}
+    assert second["ClientRequestToken"] != first["ClientRequestToken"]
+
+
+def test_given_late_clicks_when_written_then_each_id_is_kept_for_thirty_days_from_its_click():
+    client = Client(SUCCESS)
+
+    a_store(client).add_clicks("abc", LINK.created_at, CLICKS)
+
+    items = [write["Put"]["Item"] for write in client.requests[0]["TransactItems"][1:]]
+    assert [int(item["expires_at"]["N"]) - 30 * 86_400 for item in items] == [NOW, NOW - 60]
+
+
+def test_given_a_transaction_that_is_wrong_in_itself_when_canceled_then_that_is_a_defect():
+    client = Client(TransactionCanceledException("ValidationError", "None", "None"))
+
+    with pytest.raises(TransactionCanceledException):
+        a_store(client).add_clicks("abc", LINK.created_at, CLICKS)
+
+    assert client.calls == 1
 
 
 LONGEST_ATTEMPT_MS = 1000 * (store_module.CONNECT_TIMEOUT + store_module.READ_TIMEOUT + store_module.MARGIN)

@@ -21,6 +21,11 @@ _MAX_DIGITS = 4000  # Python reads 4300 at most
 
 NO_STORE = {"Cache-Control": "no-store"}
 
+# On every answer over HTTP: no guessing of types, no word to the destination of where a visitor comes from, and no
+# short URL in a search engine's index.
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -126,10 +131,16 @@ def location(destination: str) -> str:
     return re.sub(r"[^\x00-\x7f]+", lambda beyond: quote(beyond[0]), destination)
 
 
-def serve(event: Any, operation: Callable[[Request], Answer]) -> dict[str, Any]:  # noqa: ANN401
+def serve(
+    event: Any,  # noqa: ANN401 (a direct invocation's event may be any JSON)
+    operation: Callable[[Request], Answer],
+    *,
+    has_domain: bool = False,
+) -> dict[str, Any]:
     """Answer one event by an operation, in the form that its kind of event asks for.
 
     Every error becomes an answer: an expected one as it is, a defect as an `InternalServerError` that tells nothing.
+    A stack that `has_domain` of its own tells browsers to ask there by HTTPS only.
     """
     request = Request(event)
     try:
@@ -143,11 +154,12 @@ def serve(event: Any, operation: Callable[[Request], Answer]) -> dict[str, Any]:
         answer = _failure(defect, request)
     if not request.is_http:
         return answer.result
+    headers = answer.headers | _HEADERS | (_HTTPS_ONLY if has_domain else {})
     if not answer.has_body:
-        return {"statusCode": answer.status, "headers": answer.headers, "body": ""}
+        return {"statusCode": answer.status, "headers": headers, "body": ""}
     return {
         "statusCode": answer.status,
-        "headers": answer.headers | {"Content-Type": "application/json"},
+        "headers": headers | {"Content-Type": "application/json"},
         "body": json.dumps(answer.result),
     }
 

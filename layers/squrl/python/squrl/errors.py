@@ -26,7 +26,7 @@ class SqurlError(Exception):
     """
 
     status: ClassVar[int]
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
 
     def __init__(self, message: str, details: list[Detail] | None = None) -> None:
         super().__init__(message)
@@ -76,7 +76,10 @@ class RateLimitExceeded(SqurlError):
     """More was asked than the table or the operator allows; what was asked has not been done."""
 
     status = 429
-    retry_after = 1
+
+    def __init__(self, message: str, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class InternalServerError(SqurlError):

@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
+_QUEUE_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]+)?")
+_KEY_ID = re.compile(r"[A-Za-z0-9-]*")
 _DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
 _BASE_URL = re.compile(r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?")
 
@@ -22,13 +24,18 @@ class Settings:
     ----------
     table_name : str
         The table that holds the links.
+    state_table_name : str
+        The table of what is remembered for a while; empty where there is none.
     """
 
     table_name: str
+    state_table_name: str
 
     def __post_init__(self) -> None:
         if not _TABLE_NAME.fullmatch(self.table_name):
             raise SettingsError("TABLE_NAME must be a DynamoDB table's name")
+        if self.state_table_name and not _TABLE_NAME.fullmatch(self.state_table_name):
+            raise SettingsError("STATE_TABLE_NAME must be empty, or a DynamoDB table's name")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -40,13 +47,49 @@ class Settings:
             If a variable is missing or its value can't be used.
         """
         values: dict[str, Any] = {
-            field.name: _value(environment, field.name.upper(), is_flag=field.type is bool) for field in fields(cls)
+            field.name: _value(environment, field.name.upper(), field.type) for field in fields(cls)
         }
         return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CreateSettings(Settings):
+class ApiSettings(Settings):
+    """What the functions behind the API need besides.
+
+    Attributes
+    ----------
+    domain_name : str
+        The stack's own domain; empty if it has none.
+    """
+
+    domain_name: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _DOMAIN_NAME.fullmatch(self.domain_name):
+            raise SettingsError("DOMAIN_NAME must be empty, or a host")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedirectSettings(ApiSettings):
+    """What the redirect function needs besides.
+
+    Attributes
+    ----------
+    click_queue_url : str
+        The SQS queue for clicks that the table can't take at once; empty where there is none.
+    """
+
+    click_queue_url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _QUEUE_URL.fullmatch(self.click_queue_url):
+            raise SettingsError("CLICK_QUEUE_URL must be empty, or a queue's URL")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateSettings(ApiSettings):
     """What the create function needs besides.
 
     Attributes
@@ -54,25 +97,28 @@ class CreateSettings(Settings):
     base_url : str
         What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
         the host that the caller used.
-    domain_name : str
-        The stack's own domain; empty if it has none.
     allow_private_destinations : bool
         Whether links may lead to private addresses and names.
     store_creator_ip : bool
         Whether a link keeps the address of its creator.
+    creates_per_minute_per_client : int
+        How often a client may ask for a link; 0 for any number.
+    client_key_id : str
+        The HMAC key in KMS under which clients are counted; empty where none is limited.
     """
 
     base_url: str
-    domain_name: str
     allow_private_destinations: bool
     store_creator_ip: bool
+    creates_per_minute_per_client: int
+    client_key_id: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not _BASE_URL.fullmatch(self.base_url):
             raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
-        if not _DOMAIN_NAME.fullmatch(self.domain_name):
-            raise SettingsError("DOMAIN_NAME must be empty, or a host")
+        if not _KEY_ID.fullmatch(self.client_key_id):
+            raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")
 
     @property
     def origins(self) -> tuple[str, ...]:
@@ -81,13 +127,17 @@ class CreateSettings(Settings):
         return tuple(origin for origin in (self.base_url, domain) if origin)
 
 
-def _value(environment: Mapping[str, str], name: str, *, is_flag: bool) -> str | bool:
+def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | bool | int:  # noqa: ANN401 (a field's type)
     try:
         value = environment[name]
     except KeyError:
         raise SettingsError(f"{name} is not set") from None
-    if not is_flag:
-        return value
-    if value not in ("true", "false"):
-        raise SettingsError(f"{name} must be true or false")
-    return value == "true"
+    if kind is bool:
+        if value not in ("true", "false"):
+            raise SettingsError(f"{name} must be true or false")
+        return value == "true"
+    if kind is int:
+        if not re.fullmatch("[0-9]{1,9}", value):
+            raise SettingsError(f"{name} must be a number from 0 on")
+        return int(value)
+    return value

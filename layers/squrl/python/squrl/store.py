@@ -5,7 +5,8 @@ Every write is conditional, and its condition decides; nothing is read first to 
 
 import random
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from botocore.config import Config
@@ -36,7 +37,20 @@ MARGIN = 0.3  # seconds kept for the answer before Lambda ends the invocation
 
 _PAUSES = (0.0, *(BACKOFF * 2**repetition for repetition in range(ATTEMPTS - 1)))
 _TOO_LATE = "The database did not answer in time; try again later"
-_THROTTLED = frozenset({"ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"})
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TransactionConflictException",  # a transaction is writing the same row
+        "TransactionInProgressException",  # this very one, whose first answer was lost
+    }
+)
+# What cancels a transaction for the moment.
+_CONTENTION = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
+_CONDITION_FAILED = "ConditionalCheckFailed"
+
+REMEMBERED = 30 * 86_400  # seconds for which a click that was added late is known, from the click on
 
 # `now` is the caller's clock. The table's TTL only collects what has expired, hours or days later, so every condition
 # compares with the clock itself.
@@ -70,6 +84,17 @@ class UrlStore(Protocol):
         """Add one click if the link is live at `now`, and return it as it then is: live or not, counted or not.
 
         A write whose outcome is unknown is not repeated: that could count one click twice.
+
+        Raises
+        ------
+        RateLimitExceeded
+            At the first throttling answer, untried again: a visitor is waiting, and a click can be queued.
+        """
+
+    def add_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> tuple[int, int]:
+        """Add clicks that came late, given by their ids with their times, each once however often it comes.
+
+        Returns how many were added, and how many can't be, since the row is no longer the link of that `created_at`.
         """
 
     def find_live(self, kind: Kind, now: int) -> str | None:
@@ -107,16 +132,23 @@ class DynamoDBUrlStore:
         The table.
     remaining_ms : int
         Milliseconds that Lambda leaves to this invocation. Attempts and pauses end in time for an answer.
+    state_table_name : str
+        The table that remembers clicks, for `add_clicks`.
     """
 
-    def __init__(self, client: "DynamoDBClient", table_name: str, remaining_ms: int) -> None:
+    def __init__(
+        self, client: "DynamoDBClient", table_name: str, remaining_ms: int, state_table_name: str = ""
+    ) -> None:
         self._client = client
         self._table_name = table_name
+        self._state_table_name = state_table_name
         self._deadline = time.monotonic() + remaining_ms / 1000 - MARGIN
 
     def get(self, short_code: str) -> Link | None:
         """See `UrlStore.get`."""
-        answer = self._call(self._client.get_item, Key=_key(short_code), ConsistentRead=True)
+        answer = self._call(
+            self._client.get_item, TableName=self._table_name, Key=_key(short_code), ConsistentRead=True
+        )
         return from_item(answer.get("Item"))
 
     def count_click(self, short_code: str, now: int) -> Link | None:
@@ -129,12 +161,54 @@ class DynamoDBUrlStore:
             repeatable=False,
         )
 
+    def add_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> tuple[int, int]:
+        """See `UrlStore.add_clicks`. Link and ids are written in one transaction: both or nothing."""
+        missing = dict(clicks)
+        while missing:
+            try:
+                self._call(
+                    self._client.transact_write_items,
+                    TransactItems=self._late_clicks(short_code, created_at, missing),
+                    ClientRequestToken=uuid.uuid4().hex,  # one for all attempts: a success is told again
+                )
+            except self._client.exceptions.TransactionCanceledException as cancellation:
+                response: dict[str, Any] = {**cancellation.response}
+                of_link, *of_ids = [reason["Code"] == _CONDITION_FAILED for reason in response["CancellationReasons"]]
+                if not of_link and not any(of_ids):
+                    raise
+                missing = {id_: at for (id_, at), is_known in zip(missing.items(), of_ids, strict=True) if not is_known}
+                if of_link:
+                    return 0, len(missing)
+            else:
+                return len(missing), 0
+        return 0, 0
+
+    def _late_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> list[dict[str, Any]]:
+        """Return a transaction's writes: the link's sum, and an id for each click."""
+        link = {
+            "TableName": self._table_name,
+            "Key": _key(short_code),
+            "UpdateExpression": "ADD click_count :clicks",
+            "ConditionExpression": "created_at = :created_at",  # fails where there is no row
+            "ExpressionAttributeValues": {":clicks": {"N": str(len(clicks))}, ":created_at": {"S": created_at}},
+        }
+        ids = [
+            {
+                "TableName": self._state_table_name,
+                "Item": {"id": {"S": f"click#{id_}"}, "expires_at": {"N": str(clicked_at + REMEMBERED)}},
+                "ConditionExpression": "attribute_not_exists(id)",
+            }
+            for id_, clicked_at in clicks.items()
+        ]
+        return [{"Update": link}, *({"Put": put} for put in ids)]
+
     def find_live(self, kind: Kind, now: int) -> str | None:
         """See `UrlStore.find_live`."""
         values = _kind_values(kind) | {":active": {"S": ACTIVE}, ":now": {"N": str(now)}}
         lifetime = "attribute_not_exists(ttl_hours)" if kind.ttl_hours is None else "ttl_hours = :hours"
         answer = self._call(
             self._client.query,
+            TableName=self._table_name,
             IndexName=INDEX,
             KeyConditionExpression="original_url = :url",
             FilterExpression=f"redirect_type = :type AND {lifetime} AND {_IS_LIVE}",
@@ -151,13 +225,14 @@ class DynamoDBUrlStore:
             ":now": {"N": str(now)},
             ":new": {"N": str(kind.expires_at(now))},
         }
-        return self._update(short_code, "SET expires_at = :new", _IS_RENEWABLE, values, repeatable=True)
+        return self._update(short_code, "SET expires_at = :new", _IS_RENEWABLE, values)
 
     def claim(self, link: Link, now: int) -> Link | None:
         """See `UrlStore.claim`."""
         try:
             self._call(
                 self._client.put_item,
+                TableName=self._table_name,
                 Item=to_item(link),
                 ConditionExpression=_IS_FREE,
                 ExpressionAttributeNames=_STATUS,
@@ -176,13 +251,14 @@ class DynamoDBUrlStore:
         condition: str,
         values: dict[str, Any],
         *,
-        repeatable: bool,
+        repeatable: bool = True,
     ) -> Link | None:
         """Update a link on a condition; return it as it is after that, whether or not the condition held."""
         try:
             answer = self._call(
                 self._client.update_item,
                 repeatable=repeatable,
+                TableName=self._table_name,
                 Key=_key(short_code),
                 UpdateExpression=update,
                 ConditionExpression=condition,
@@ -196,7 +272,10 @@ class DynamoDBUrlStore:
         return from_item(answer["Attributes"])
 
     def _call(self, operation: Callable[..., Any], *, repeatable: bool = True, **arguments: Any) -> Any:  # noqa: ANN401
-        """Call DynamoDB until it answers, as long as another attempt is safe and would end in time."""
+        """Call DynamoDB until it answers, as long as another attempt is safe and would end in time.
+
+        What isn't repeatable is tried again only if it was never sent.
+        """
         failure: SqurlError = ServiceUnavailable(_TOO_LATE)
         cause: Exception | None = None
         may_be_applied = False
@@ -207,22 +286,21 @@ class DynamoDBUrlStore:
                     break
                 _sleep(pause)
                 try:
-                    return operation(TableName=self._table_name, **arguments)
+                    return operation(**arguments)
                 except self._client.exceptions.ConditionalCheckFailedException as error:
                     raise _ConditionFailedError(error, may_be_applied=may_be_applied) from error
                 except (ClientError, HTTPClientError, BotocoreConnectionError, ResponseParserError) as error:
                     if _is_refused(error):
                         raise
                     cause = error
-                    if _is_throttled(error):
-                        if not may_be_applied:  # else nobody knows whether anything was done
-                            failure = RateLimitExceeded("Too many requests; try again later")
-                        continue
-                    failure = ServiceUnavailable(_TOO_LATE)
-                    if not isinstance(error, EndpointConnectionError | ConnectTimeoutError):  # it was sent
-                        may_be_applied = True
-                        if not repeatable:
-                            break
+                    was_sent = not isinstance(error, EndpointConnectionError | ConnectTimeoutError)
+                    if not _is_throttled(error):
+                        failure = ServiceUnavailable(_TOO_LATE)
+                        may_be_applied |= was_sent
+                    elif not may_be_applied:  # else nobody knows whether anything was done
+                        failure = RateLimitExceeded("Too many requests; try again later")
+                    if was_sent and not repeatable:
+                        break
         raise failure from cause
 
 
@@ -250,8 +328,14 @@ def _sleep(seconds: float) -> None:
 
 
 def _is_throttled(error: Exception) -> bool:
-    """Tell whether DynamoDB refused for want of capacity: nothing was written, and later it may be."""
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] in _THROTTLED
+    """Tell whether DynamoDB refused for want of capacity, or for a rival: nothing was written, and later it may be."""
+    if not isinstance(error, ClientError):
+        return False
+    response: dict[str, Any] = {**error.response}
+    reasons = {reason["Code"] for reason in response.get("CancellationReasons", ())}
+    return response["Error"]["Code"] in _THROTTLED or (
+        not reasons.isdisjoint(_CONTENTION) and _CONDITION_FAILED not in reasons
+    )
 
 
 def _is_refused(error: Exception) -> bool:

@@ -26,6 +26,11 @@ URL_REUSE_COUNT = "url_reuse_count"
 URL_LOOKUP_COUNT = "url_lookup_count"
 URL_LOOKUP_MISS = "url_lookup_miss"
 CLICK_UNCERTAIN = "click_uncertain"
+CLICK_QUEUED = "click_queued"
+CLICK_COUNTED_LATE = "click_counted_late"
+CLICK_DISCARDED = "click_discarded"
+LIMITER_UNAVAILABLE = "limiter_unavailable"
+DOMAIN_LIST_ERROR = "domain_list_error"
 FUNCTION_DURATION = "function_duration"
 DATABASE_QUERY_DURATION = "database_query_duration"
 ERROR_COUNT = "error_count"
@@ -75,9 +80,9 @@ def annotate(short_code: str) -> None:
         _tracer().put_annotation("short_code", short_code)
 
 
-def count(name: str) -> None:
+def count(name: str, number: int = 1) -> None:
     """Count an outcome, after it happened."""
-    metrics.add_metric(name, MetricUnit.Count, 1)
+    metrics.add_metric(name, MetricUnit.Count, number)
 
 
 @contextmanager
