@@ -5,7 +5,7 @@ import json
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from botocore.config import Config
@@ -130,4 +130,5 @@ def connect(url: str) -> "SQSClient":
         retries={"total_max_attempts": 1},
     )
     scheme, host, *_ = urlsplit(url)
-    return get_session().create_client("sqs", config=config, endpoint_url=f"{scheme}://{host}")
+    client = get_session().create_client("sqs", config=config, endpoint_url=f"{scheme}://{host}")
+    return cast("SQSClient", client)
