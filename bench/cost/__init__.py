@@ -39,8 +39,9 @@ ERROR_METRICS = 7
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html: the key is asked for once
 # in five minutes, here taken for each process of a function.
 KEY_SECONDS = 300
-QUEUE_BATCH = 10  # messages, the default of Lambda's poller and the most that SQS gives at once
-TRANSACTED_UNITS = 4  # two items of up to 1 KB; a transaction takes two units for each
+QUEUE_BATCH = 10  # messages, the most that SQS gives or takes at once
+COUNTED_TOGETHER = 99  # clicks, the BatchSize in the template
+TRANSACTED_UNITS = 2  # for each item of up to 1 KB that a transaction writes
 
 # What API Gateway puts in for each variable of the access log's format.
 ACCESS_LOG_VALUES = {
@@ -417,23 +418,18 @@ def options(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> 
     write = prices.unit("dynamodb.writes")
     drained = redirect.gb_seconds(redirect.milliseconds(measured[REDIRECT])) * duration
     queue = (1 + 2 / QUEUE_BATCH) * prices.unit("sqs.requests") + redirect.gb_seconds(DATABASE_MS) * duration
-    drain = prices.unit("lambda.requests") / QUEUE_BATCH + drained + TRANSACTED_UNITS * write
-    return [
-        Row(
-            "a limit per client on creating: an update more for each create",
-            MILLION * (write + one_trip),
-            None,
-            None,
-            None,
-        ),
-        Row(
-            "a throttled click that goes through a queue, and is counted later",
-            MILLION * (queue + drain),
-            None,
-            None,
-            None,
-        ),
-    ]
+
+    def counted(together: int) -> float:
+        """Return the price of one click of so many: the id is its own; the link and the invocation are everybody's."""
+        shared = prices.unit("lambda.requests") + drained + TRANSACTED_UNITS * write
+        return queue + TRANSACTED_UNITS * write + shared / together
+
+    priced = {
+        "a limit per client on creating: an update more for each create": write + one_trip,
+        "a throttled click that goes through the queue, alone": counted(1),
+        f"a throttled click that goes through the queue, with {COUNTED_TOGETHER - 1} others": counted(COUNTED_TOGETHER),
+    }
+    return [Row(name, MILLION * price, None, None, None) for name, price in priced.items()]
 
 
 def report(

@@ -252,15 +252,17 @@ class TestBars:
 
 class TestChoices:
     def test_a_limit_per_client_is_an_update_and_its_time(self, prices):
-        limit, _ = cost.options(OPERATIONS, SETUP, prices)
+        limit, *_ = cost.options(OPERATIONS, SETUP, prices)
 
         assert limit.value == pytest.approx(0.625 + 4000 * 0.0000133334)
 
     def test_a_click_through_the_queue_is_sent_received_deleted_and_written_with_a_transaction(self, prices):
-        _, queued = cost.options(OPERATIONS, SETUP, prices)
+        _, alone, together = cost.options(OPERATIONS, SETUP, prices)
 
-        requests, time = 1.2 * 0.40 + 0.1 * 0.20, (4000 + 10_000) * 0.0000133334
-        assert queued.value == pytest.approx(requests + time + 4 * 0.625)
+        queue, own = 1.2 * 0.40 + 4000 * 0.0000133334, 2 * 0.625
+        shared = 0.20 + 10_000 * 0.0000133334 + 2 * 0.625
+        assert alone.value == pytest.approx(queue + own + shared)
+        assert together.value == pytest.approx(queue + own + shared / 99)
 
     def test_the_cheapest_settings_cost_no_more_than_any_other(self, prices):
         dollars, best = cost.cheapest(OPERATIONS, SETUP, prices, cost.MEMORIES)

@@ -108,6 +108,24 @@ def test_given_a_link_that_can_not_be_written_when_counted_then_only_its_message
     assert counted == {"click_counted_late": 1}
 
 
+def test_given_a_defect_when_some_links_are_written_then_it_goes_up_and_what_was_counted_is_said(
+    store, counted, monkeypatch
+):
+    add_clicks = store.add_clicks
+
+    def fail(short_code, created_at, clicks):
+        if short_code == "def":
+            raise KeyError
+        return add_clicks(short_code, created_at, clicks)
+
+    monkeypatch.setattr(store, "add_clicks", fail)
+
+    with pytest.raises(KeyError):
+        count_clicks(batch(*(Click.on(link, NOW) for link in LINKS)), store, NOW)
+
+    assert counted == {"click_counted_late": 1}
+
+
 def test_given_a_message_that_is_no_click_when_counted_then_it_fails_and_the_others_are_counted(store, counted):
     messages = {"bad": "{"} | batch(Click.on(LINKS[0], NOW))
 

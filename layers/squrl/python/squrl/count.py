@@ -50,7 +50,6 @@ def count_clicks(messages: Mapping[str, str], store: UrlStore, now: int) -> list
         clicks[link][click.id] = click.clicked_at
         carriers[link].append(message_id)
 
-    counted = 0
     for link, times in clicks.items():
         try:
             added, without_link = store.add_clicks(*link, times)
@@ -58,10 +57,9 @@ def count_clicks(messages: Mapping[str, str], store: UrlStore, now: int) -> list
             telemetry.logger.warning("Clicks have to come again", cause=error.name, clicks=len(times))
             failed += carriers[link]
             continue
-        counted += added
+        if added:
+            telemetry.count(telemetry.CLICK_COUNTED_LATE, added)
         discarded += without_link
-    if counted:
-        telemetry.count(telemetry.CLICK_COUNTED_LATE, counted)
     if discarded:
         telemetry.count(telemetry.CLICK_DISCARDED, discarded)
         telemetry.logger.warning("Clicks were discarded: too old, or their link is no more", clicks=discarded)
