@@ -35,7 +35,7 @@ class ClientLimiter:
     table_name : str
         The table of the counts.
     key_id : str
-        The HMAC key in KMS; empty on one's own machine, where clients are not limited.
+        The HMAC key in KMS.
     limit : int
         Requests a minute and client; 0 for any number.
     """
@@ -62,7 +62,7 @@ class ClientLimiter:
         RateLimitExceeded
             If the client has had its requests of this minute.
         """
-        if not (self._limit and self._key_id):
+        if not self._limit:
             return
         try:
             is_within = self._count(f"client#{self._pseudonym(address or '', now)}#{now // 60}", now)
