@@ -57,6 +57,8 @@ lock: .venv/installed ## Pin the newest versions of all dependencies, with hashe
 		--output-file requirements-checks.txt requirements-checks.in
 	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--output-file requirements-ministack.txt requirements-ministack.in
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--output-file requirements-load.txt requirements-load.in
 
 build: .venv/installed environment ## Build for this machine's processor, or with ENV=dev|staging|prod for that environment's.
 	PYTHON=$(CURDIR)/$(bin)/python $(bin)/sam build \

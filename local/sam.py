@@ -47,6 +47,7 @@ def run(command: str, options: list[str], *, in_memory: bool) -> None:
     invoke_context.InvokeContext = Context
     invoke_context.LocalLambdaRunner = Runner
     LambdaOutputParser.is_lambda_error_response = staticmethod(is_error)
+    BaseWSGIServer.request_queue_size = 1024  # its 128 overflow when a thousand clients connect at once
     BaseWSGIServer.log_startup = _say_ready  # type: ignore[assignment]
     cli(["local", "start-lambda" if command == "dynamodb" else command, *options], prog_name="sam")
 

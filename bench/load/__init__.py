@@ -1,0 +1,1 @@
+"""The load test of `make load`: the stack as `make start` runs it, loaded by Locust, reconciled click by click."""
