@@ -1,0 +1,526 @@
+"""The stack whose database and queue can fail: genuine runtimes, proxies before the services, and the books on it."""
+
+import itertools
+import json
+import random
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Literal, Self
+
+from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # type: ignore[import-untyped]
+from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
+
+from local import functions
+from local.reaper import kill_session
+from local.sam import Runner
+from squrl.links import Kind, Link, timestamp
+from squrl.store import from_item, to_item
+from tests import events
+from tests.conftest import TABLE
+from tests.faults.proxy import Call, Fault, Proxy, Rule
+
+ROOT = Path(__file__).parents[2]
+REDIRECT, CREATE, CONSUMER = "RedirectFunction", "CreateUrlFunction", "CountClicksFunction"
+PROCESSES = {REDIRECT: 6, CREATE: 3, CONSUMER: 2}
+VISITORS = 8  # at a time
+OUTAGE = 10  # seconds
+SEED = 20_261_122
+
+BATCH = 99  # messages, as in the template
+BATCHING_WINDOW = 0.5  # seconds
+DRAINED_WITHIN = 120  # seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a request came to.
+
+    Attributes
+    ----------
+    subject : str
+        The code that was followed, or the destination that was to be shortened.
+    status : int
+        The HTTP status; 0 when there was no answer, since the function's process was killed.
+    headers, body
+        As the function answered.
+    started, ended : float
+        Unix seconds.
+    """
+
+    subject: str
+    status: int
+    headers: dict[str, str]
+    body: str
+    started: float
+    ended: float
+
+    @property
+    def is_success(self) -> bool:
+        return self.status // 100 in (2, 3)
+
+
+Request = Callable[[], Answer]
+
+
+class Pool:
+    """Processes of one function, each replaced when it is used after its end; a context manager.
+
+    Lambda imports a function before it hands it an event. The emulator does that with the first event and on its time,
+    so the first event here is none that counts.
+    """
+
+    def __init__(self, function: functions.Function, write: functions.Write) -> None:
+        self._function, self._write = function, write
+        self._processes = dict[int, functions.Process]()
+        self._idle = SimpleQueue[int]()
+        self._starting = threading.Lock()
+
+    def __enter__(self) -> Self:
+        for number in range(PROCESSES[self._function.name]):
+            self._start(number)
+            self._idle.put(number)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes.values():
+            process.stop()
+
+    def invoke(self, event: str) -> tuple[bool, str]:
+        """Return what `functions.Process.invoke` does, from a process that has nothing to do."""
+        number = self._idle.get()
+        try:
+            if not self._processes[number].healthy:
+                self._processes[number].stop()
+                self._start(number)
+            return self._processes[number].invoke(event)
+        finally:
+            self._idle.put(number)
+
+    def kill(self) -> None:
+        """Kill any one of the processes, whatever it is doing."""
+        kill_session(random.choice(list(self._processes.values()))._child.pid)  # noqa: S311, SLF001
+
+    def _start(self, number: int) -> None:
+        with self._starting:
+            self._processes[number] = functions.Process(self._function, None, self._write, lambda: None)
+            self._processes[number].invoke("{}")
+
+
+class Stack:
+    """The template's functions; a context manager.
+
+    Parameters
+    ----------
+    variables
+        Environment variables besides the template's: where the services are.
+    """
+
+    def __init__(self, variables: dict[str, str], names: Iterable[str] = PROCESSES) -> None:
+        self.metrics = Counter[str]()
+        self._lock = threading.Lock()
+        stacks, _ = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"))
+        provider = SamFunctionProvider(stacks)
+        runner = Runner(None, provider, str(ROOT), str(ROOT))
+        unlimited = {"CREATES_PER_MINUTE_PER_CLIENT": "0"}  # the visitors here have one address
+        runtime = functions.Runtime(ROOT, unlimited | variables, 1, self._write, print)
+        self.pools = {
+            name: Pool(runtime.function(runner.get_invoke_config(provider.get(name))), self._write) for name in names
+        }
+
+    def __enter__(self) -> Self:
+        with ThreadPoolExecutor() as starting:
+            list(starting.map(Pool.__enter__, self.pools.values()))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for pool in self.pools.values():
+            pool.__exit__(*error)
+
+    def get(self, short_code: str) -> Answer:
+        """Follow a link, as the HTTP API has it done."""
+        event = events.load("redirect/http.json") | {"pathParameters": {"short_code": short_code}}
+        return self._request(REDIRECT, event, short_code)
+
+    def create(self, **fields: str | int) -> Answer:
+        """Make a link, as the HTTP API has it done."""
+        event = events.load("create_url/http.json") | {"body": json.dumps(fields)}
+        return self._request(CREATE, event, str(fields["original_url"]))
+
+    def invoke(self, function: str, event: Any) -> dict[str, Any] | None:
+        """Hand a function an event; ``None`` when its process was killed.
+
+        Raises
+        ------
+        AssertionError
+            When it was out of time, or failed.
+        """
+        answered, text = self.pools[function].invoke(json.dumps(event))
+        if not answered and not text:
+            return None
+        assert answered, text
+        answer: dict[str, Any] = json.loads(text)
+        assert "errorType" not in answer, text
+        return answer
+
+    def _request(self, function: str, event: Any, subject: str) -> Answer:
+        started = time.time()
+        answer = self.invoke(function, event)
+        if answer is None:
+            return Answer(subject, 0, {}, "", started, time.time())
+        return Answer(subject, answer["statusCode"], answer["headers"], answer["body"], started, time.time())
+
+    def _write(self, line: str) -> None:
+        """Take a line of a function's output; add up the counts in it, if it is metrics."""
+        try:
+            record = json.loads(line)
+            directives = record["_aws"]["CloudWatchMetrics"]
+        except (ValueError, TypeError, KeyError):
+            return
+        with self._lock:
+            for directive in directives:
+                for name in {metric["Name"] for metric in directive["Metrics"] if metric["Unit"] == "Count"}:
+                    self.metrics[name] += int(sum(record[name]) if isinstance(record[name], list) else record[name])
+
+
+class EventSource:
+    """Hands the queue's messages to the consumer in batches, as Lambda's event source mapping does; a context manager.
+
+    Attributes
+    ----------
+    deliveries : int
+        How often each batch is handed over, before what of it was counted is deleted.
+    open : threading.Event
+        Whether messages are taken from the queue.
+    """
+
+    def __init__(self, sqs: Any, url: str, stack: Stack) -> None:
+        self._sqs, self._url, self._stack = sqs, url, stack
+        self._threads = ThreadPoolExecutor(PROCESSES[CONSUMER])
+        self._closed = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Deliver as usual."""
+        self.deliveries = 1
+        self.open = threading.Event()
+        self.open.set()
+
+    def __enter__(self) -> Self:
+        self._polls = [self._threads.submit(self._poll) for _ in range(PROCESSES[CONSUMER])]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed = True
+        self._threads.shutdown()
+
+    def drain(self) -> None:
+        """Wait until every message was counted and deleted."""
+        deadline = time.monotonic() + DRAINED_WITHIN
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        while True:
+            for poll in self._polls:
+                if poll.done():
+                    poll.result()
+            found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+            if set(found.values()) == {"0"}:
+                return
+            assert time.monotonic() < deadline, f"clicks are left in the queue: {found}"
+            time.sleep(0.1)
+
+    def _poll(self) -> None:
+        while not self._closed:
+            batch = self._receive()
+            if batch:
+                self._deliver(batch)
+
+    def _receive(self) -> list[dict[str, Any]]:
+        batch: list[dict[str, Any]] = []
+        deadline = time.monotonic() + BATCHING_WINDOW
+        while len(batch) < BATCH and time.monotonic() < deadline:
+            if self.open.is_set():
+                most = min(10, BATCH - len(batch))
+                batch += self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=most).get("Messages", [])
+            time.sleep(0.02)
+        return batch
+
+    def _deliver(self, batch: list[dict[str, Any]]) -> None:
+        records = [
+            {
+                "messageId": message["MessageId"],
+                "receiptHandle": message["ReceiptHandle"],
+                "body": message["Body"],
+                "attributes": {},
+                "messageAttributes": {},
+                "md5OfBody": message["MD5OfBody"],
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:squrl-clicks-local",
+                "awsRegion": "us-east-1",
+            }
+            for message in batch
+        ]
+        answers = [self._stack.invoke(CONSUMER, {"Records": records}) for _ in range(self.deliveries)]
+        if answers[-1] is None:
+            return
+        failed = {failure["itemIdentifier"] for failure in answers[-1]["batchItemFailures"]}
+        entries = [
+            {"Id": message["MessageId"], "ReceiptHandle": message["ReceiptHandle"]}
+            for message in batch
+            if message["MessageId"] not in failed
+        ]
+        for start in range(0, len(entries), 10):
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries[start : start + 10])
+
+
+@dataclass
+class Finding:
+    """One line of the table: what was injected, and what was found."""
+
+    scenario: str
+    injected: Counter[str]
+    answers: Counter[str]
+    clicks: str
+
+
+class Scenario:
+    """One scenario: its links, its requests, and the reckoning.
+
+    Attributes
+    ----------
+    stack : Stack
+        The functions.
+    database, queue : Proxy
+        What stands between them and the services.
+    source : EventSource
+        What stands between the queue and its consumer.
+    links : dict
+        Those that are followed, by code.
+    finding : Finding or None
+        What the reckoning came to.
+    """
+
+    def __init__(self, stack: Stack, database: Proxy, queue: Proxy, source: EventSource, dynamodb: Any) -> None:
+        self.stack, self.database, self.queue, self.source = stack, database, queue, source
+        self.links: dict[str, Link] = {}
+        self.finding: Finding | None = None
+        self._dynamodb = dynamodb
+        self._name = f"{time.time_ns():x}"
+        self.random = random.Random(SEED)  # noqa: S311
+        stack.metrics.clear()
+
+    def put_links(self, count: int, *, expires_at: int | None = None) -> list[Link]:
+        """Write links into the table, past the proxy."""
+        created_at = timestamp(int(time.time()) if expires_at is None else expires_at - 3600)
+        ttl_hours = None if expires_at is None else 1
+        first = len(self.links)
+        links = [
+            Link(f"{self._name}-{number}", Kind(self.destination(number), "301", ttl_hours), created_at, expires_at)
+            for number in range(first, first + count)
+        ]
+        for link in links:
+            self._dynamodb.put_item(TableName=TABLE, Item=to_item(link))
+            self.links[link.short_code] = link
+        return links
+
+    def destination(self, name: object) -> str:
+        """Return a URL that is this scenario's own."""
+        return f"https://example.com/{self._name}/{name}"
+
+    def requests(self, links: list[Link], *, creates: float = 0.1) -> Iterator[Request]:
+        """Yield requests without end: clicks on the links, and a share of creates, each of which comes twice."""
+        for number in itertools.count():
+            if self.random.random() < creates:
+                create = partial(self.stack.create, original_url=self.destination(f"new-{number}"))
+                yield create
+                yield create
+            yield partial(self.stack.get, self.random.choice(links).short_code)
+
+    @staticmethod
+    def share(share: float, *faults: Fault, on: Callable[[Call], bool] = lambda _: True) -> Rule:
+        """Return a rule by which a share of certain calls meets one of the faults."""
+        draws = random.Random(SEED)  # noqa: S311
+        return lambda call: draws.choice(faults) if on(call) and draws.random() < share else None
+
+    @staticmethod
+    def run(requests: Iterable[Request]) -> list[Answer]:
+        """Have visitors make the requests, each the next one when the last is answered."""
+        waiting, lock = iter(requests), threading.Lock()
+        answers: list[Answer] = []
+
+        def visit() -> None:
+            while True:
+                with lock:
+                    request = next(waiting, None)
+                if request is None:
+                    return
+                answers.append(request())
+
+        with ThreadPoolExecutor(VISITORS) as visitors:
+            try:
+                for visitor in as_completed([visitors.submit(visit) for _ in range(VISITORS)]):
+                    visitor.result()
+            finally:
+                waiting = iter(())
+        return answers
+
+    def run_through_outage(
+        self, proxy: Proxy, how: Literal["refusing", "silent"], requests: Iterator[Request], afterwards: int
+    ) -> tuple[list[Answer], float]:
+        """Have a service fail for `OUTAGE` seconds, with visitors before, meanwhile and afterwards.
+
+        Returns the answers, and when the service came back, in Unix seconds.
+        """
+        over = threading.Event()
+
+        def interrupt() -> float:
+            time.sleep(1)
+            with proxy.refusing() if how == "refusing" else proxy.silent():
+                time.sleep(OUTAGE)
+            over.set()
+            return time.time()
+
+        proxy.injected[f"outage of {OUTAGE} s"] += 1
+        with ThreadPoolExecutor(1) as operator:
+            interruption = operator.submit(interrupt)
+            meanwhile = itertools.takewhile(lambda _: not over.is_set(), requests)
+            answers = self.run(itertools.chain(meanwhile, itertools.islice(requests, afterwards)))
+        return answers, interruption.result()
+
+    @contextmanager
+    def killing(self, *names: str, every: float) -> Iterator[None]:
+        """Kill a process of one function after another, with so many seconds in between."""
+        done = threading.Event()
+
+        def kill() -> None:
+            for name in itertools.cycle(names):
+                if done.wait(every):
+                    return
+                self.stack.pools[name].kill()
+                self.database.injected[f"{name} killed"] += 1
+
+        with ThreadPoolExecutor(1) as killer:
+            killing = killer.submit(kill)
+            try:
+                yield
+            finally:
+                done.set()
+                killing.result()
+
+    def rows(self) -> dict[str, Link]:
+        """Read the table, past the proxy."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=TABLE, ConsistentRead=True)
+        links = filter(None, (from_item(item) for page in pages for item in page["Items"]))
+        return {link.short_code: link for link in links}
+
+    def settle(self) -> dict[str, Link]:
+        """End the faults, wait until everything that was begun has come to its end, and return the rows."""
+        for proxy in (self.database, self.queue):
+            proxy.rule = lambda _: None
+            proxy.settle()
+        self.source.reset()
+        self.source.drain()
+        return self.rows()
+
+    def found(self, scenario: str, answers: list[Answer], clicks: str) -> None:
+        """Note what the table says of this scenario."""
+        injected = self.database.injected + self.queue.injected
+        self.finding = Finding(scenario, injected, Counter(str(each.status or "none") for each in answers), clicks)
+
+    def reconcile(
+        self,
+        scenario: str,
+        answers: list[Answer],
+        *,
+        clicks: Collection[int] = (301,),
+        creates: Collection[int] = (200, 201),
+        uncertain: bool = False,
+    ) -> None:
+        """Check every promise that holds whatever fails.
+
+        Parameters
+        ----------
+        scenario
+            What the table calls it.
+        answers
+            All of them.
+        clicks, creates
+            The statuses that clicks and creates may have been answered with.
+        uncertain
+            Whether clicks may be uncertain that were never sent anywhere.
+        """
+        rows = self.settle()
+        clicked = [answer for answer in answers if answer.subject in self.links]
+        created = [answer for answer in answers if answer.subject not in self.links]
+        self.check_statuses(clicked, clicks)
+        self.check_statuses(created, creates)
+        self._reconcile_creates(created, rows)
+        found = self._reconcile_clicks(clicked, rows, may_be_unsent=uncertain)
+        self.found(scenario, answers, found)
+
+    def check_statuses(self, answers: list[Answer], statuses: Collection[int]) -> None:
+        """Check that answers have these statuses, and say when to try again where that helps."""
+        overload = [503] if self.database.overdue else []
+        for answer in answers:
+            assert answer.status in (*statuses, *overload), answer
+            assert ("Retry-After" in answer.headers) == (answer.status in (429, 503)), answer
+
+    def lost_clicks(self, *, applied: bool = False) -> Counter[str]:
+        """Return how many clicks on each link have an unknown outcome; or only those of them that were counted."""
+        return Counter(
+            call.parameters["Key"]["short_code"]["S"]
+            for call, was_applied in self.database.lost
+            if call.operation == "UpdateItem" and "click_count" in call.parameters["UpdateExpression"]
+            if was_applied or not applied
+        )
+
+    def _reconcile_creates(self, answers: list[Answer], rows: dict[str, Link]) -> None:
+        codes = defaultdict[str, list[str]](list)
+        for row in rows.values():
+            codes[row.kind.original_url].append(row.short_code)
+        outcomes = defaultdict[str, list[int]](list)
+        for answer in answers:
+            outcomes[answer.subject].append(answer.status)
+            if answer.is_success:
+                assert codes[answer.subject] == [json.loads(answer.body)["short_code"]], answer
+        lost = {
+            call.parameters["Item"]["original_url"]["S"]
+            for call, _ in self.database.lost
+            if call.operation == "PutItem"
+        }
+        for destination, statuses in outcomes.items():
+            assert len(codes[destination]) <= 1, destination
+            if set(statuses) == {429}:
+                assert not codes[destination], "a row, though nothing was said to be done"
+            # Identical claims within one second look alike: one whose answer was lost takes another's for its own.
+            assert statuses.count(201) <= 1 or destination in lost, destination
+
+    def _reconcile_clicks(self, answers: list[Answer], rows: dict[str, Link], *, may_be_unsent: bool) -> str:
+        sent, unsent = Counter[str](), Counter[str]()
+        for answer in answers:
+            if answer.status == 301:
+                assert answer.headers["Location"] == self.links[answer.subject].kind.original_url
+                sent[answer.subject] += 1
+            else:
+                unsent[answer.subject] += 1
+        for code in self.links:
+            assert rows[code].click_count <= sent[code] + unsent[code], f"{code} was counted twice"
+        counted = sum(rows[code].click_count for code in self.links)
+        metrics = self.stack.metrics
+        uncertain, queued = metrics["click_uncertain"], metrics["click_queued"]
+        # One message may be sent twice, and only the first answer be lost.
+        lost_messages = len(
+            {call.parameters["MessageBody"] for call, _ in self.queue.lost if "MessageBody" in call.parameters}
+        )
+        assert may_be_unsent or uncertain <= self.lost_clicks().total() + lost_messages, "uncertain without a reason"
+        assert counted >= sent.total() - uncertain, "clicks are missing"
+        if not unsent:
+            certain = sent.total() - uncertain + self.lost_clicks(applied=True).total()
+            assert certain <= counted <= certain + lost_messages
+        return f"{sent.total()} sent on, {counted} counted ({queued} queued), {uncertain} uncertain"
