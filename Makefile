@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 bin := .venv/bin
 sources := layers/squrl/python functions local bench tests
 
-.PHONY: help start test test-deploy bench load lint security audit format lock build deploy delete clean
+.PHONY: help start test test-deploy faults bench load lint security audit format lock build deploy delete clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,9 @@ test: .venv/installed ## Run every test: unit, integration, end to end.
 
 test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator of AWS, and test what is there.
 	$(bin)/python -m pytest tests/deploy
+
+faults: .venv/installed .local/ministack/installed ## Have database, queue and functions fail under load, and reconcile (WRITE=yes: into docs/).
+	$(bin)/python -m pytest tests/faults $(if $(WRITE),--write-table)
 
 bench: .venv/installed .local/runtime/installed build ## Measure speed, memory and cost against the usual build (WRITE=yes: into docs/).
 	PATH=$(CURDIR)/.local/runtime/bin:$$PATH $(bin)/sam build --template bench/usual/template.yaml \

@@ -46,6 +46,8 @@ class DomainLists(NamedTuple):
 
     def permit(self, destination: str) -> bool:
         """Tell whether links may lead to a destination, as it is stored."""
+        if not (self.denied or self.allowed):
+            return True
         host = _host(destination)
         labels = host.split(".")
         names = {".".join(labels[start:]) for start in range(len(labels))}

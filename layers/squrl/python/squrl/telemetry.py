@@ -59,7 +59,8 @@ def observed(handler: Handler) -> Handler:
         with timed(FUNCTION_DURATION):
             return (traced() if _is_sampled() else handler)(event, context)
 
-    gc.enable()  # see squrl/__init__.py
+    gc.freeze()  # what is there now stays: no collection needs to look at it ...
+    gc.enable()  # ... which is off since squrl/__init__.py
     return cast("Handler", wrapper)
 
 
