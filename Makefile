@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 bin := .venv/bin
 sources := layers/squrl/python functions local bench tests
 
-.PHONY: help start test test-deploy faults bench load lint security audit format lock build deploy delete clean
+.PHONY: help start test test-deploy faults fuzz bench load lint security audit format lock build deploy delete clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +15,7 @@ help: ## Show this list.
 start: .venv/installed ## Start the API on 127.0.0.1:3000 and DynamoDB on 127.0.0.1:8000 (PORT, DYNAMODB_PORT).
 	$(bin)/python -m local start-api --port $(PORT)
 
-test: .venv/installed ## Run every test: unit, integration, end to end.
+test: .venv/installed .local/fuzz/installed ## Run every test: unit, integration, end to end.
 	$(bin)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 
 test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator of AWS, and test what is there.
@@ -23,6 +23,9 @@ test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator
 
 faults: .venv/installed .local/ministack/installed ## Have database, queue and functions fail under load, and reconcile (WRITE=yes: into docs/).
 	$(bin)/python -m pytest tests/faults $(if $(WRITE),--write-table)
+
+fuzz: .local/fuzz/installed ## Fuzz events, destinations and codes with a million inputs (seven minutes).
+	.local/fuzz/bin/python -m tests.fuzz
 
 bench: .venv/installed .local/runtime/installed build ## Measure speed, memory and cost against the usual build (WRITE=yes: into docs/).
 	PATH=$(CURDIR)/.local/runtime/bin:$$PATH $(bin)/sam build --template bench/usual/template.yaml \
@@ -62,6 +65,12 @@ lock: .venv/installed ## Pin the newest versions of all dependencies, with hashe
 		--output-file requirements-ministack.txt requirements-ministack.in
 	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 		--output-file requirements-load.txt requirements-load.in
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--output-file requirements-fuzz.txt requirements-fuzz.in
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--constraint requirements-dev.txt --output-file requirements-runtime.txt requirements-runtime.in
+	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
+		--constraint requirements-dev.txt --output-file bench/usual/layer/requirements.txt bench/usual/layer/requirements.in
 
 build: .venv/installed environment ## Build for this machine's processor, or with ENV=dev|staging|prod for that environment's.
 	PYTHON=$(CURDIR)/$(bin)/python $(bin)/sam build \

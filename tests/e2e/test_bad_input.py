@@ -1,0 +1,118 @@
+"""Bad input that others collected or a machine made up, through Lambda's runtime and over HTTP."""
+
+import json
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from queue import SimpleQueue
+from typing import Any
+
+import ada_url
+import pytest
+
+from tests import events
+from tests.fuzz import data
+from tests.fuzz.invariants import CODE, check_log, is_public, read_answer
+from tests.fuzz.runtime import ROOT, running, written
+
+CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
+UNREADABLE = "The URL must have a host and a port that a browser can read"
+PROCESSES = 2  # of each function
+
+
+@pytest.fixture(scope="module")
+def ask(dynamodb_endpoint, tmp_path_factory):
+    """Have a function answer many events; answers and log have the form that is promised for any input."""
+    folder = tmp_path_factory.mktemp("bad-input")
+    logs = [folder / f"{function}-{number}" for function in ("create_url", "redirect") for number in range(PROCESSES)]
+    idle: dict[str, SimpleQueue[Any]] = {"create_url": SimpleQueue(), "redirect": SimpleQueue()}
+
+    def answer(function: str, event: Any) -> tuple[int, dict[str, Any]]:
+        invoke = idle[function].get(timeout=60)
+        try:
+            return read_answer(event, invoke(event))
+        finally:
+            idle[function].put(invoke)
+
+    with ExitStack() as stack, ThreadPoolExecutor(2 * PROCESSES) as threads:
+        for log in logs:
+            function = log.name.partition("-")[0]
+            variables = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint, "CREATES_PER_MINUTE_PER_CLIENT": "0"}
+            idle[function].put(stack.enter_context(running(function, log, **variables)))
+        yield lambda function, asked: list(threads.map(lambda event: answer(function, event), asked))
+    for log in logs:
+        assert '"_aws"' in written(log)
+        check_log("\n".join(filter(None, written(log).splitlines())))
+
+
+def follow(code: str) -> Any:
+    return REDIRECT | {"pathParameters": {"short_code": code}}
+
+
+def test_given_the_whatwgs_urls_when_created_then_what_the_standard_refuses_is_refused_and_the_host_is_the_standards(
+    ask,
+):
+    cases = data.whatwg_cases()
+
+    answers = ask("create_url", [{"original_url": case["input"]} for case in cases])
+
+    accepted = [(case, result) for case, (_, result) in zip(cases, answers, strict=True) if "error" not in result]
+    for case, result in accepted:
+        read = ada_url.URL(result["original_url"])
+        assert not case.get("failure") or data.is_now_read(case["input"]), case
+        assert case.get("failure") or (read.href, read.host) == (case["href"], case["host"])
+        assert is_public(read.hostname)
+    assert len(accepted) > 50
+    unreadable = [case for case, (_, result) in zip(cases, answers, strict=True) if result.get("message") == UNREADABLE]
+    assert [case for case in unreadable if not case.get("failure")] == []
+    assert len(unreadable) > 100
+    for status, _ in ask("redirect", [follow(result["short_code"]) for _, result in accepted]):
+        assert status == 301
+
+
+def test_given_naughty_strings_when_used_for_anything_then_they_are_accepted_or_refused_but_break_nothing(ask):
+    strings = [*data.naughty_strings(), "x" * 5_000]  # what is logged must not grow with it
+    destination = "https://example.com/naughty"
+
+    as_url, as_field = (
+        ask("create_url", [CREATE | {"body": json.dumps(body)} for body in bodies])
+        for bodies in (
+            [{"original_url": text} for text in strings],
+            [{"original_url": destination, "custom_code": text, f"{text}?": text} for text in strings],
+        )
+    )
+    as_code = ask(
+        "create_url", [{"original_url": f"{destination}/{n}", "custom_code": t} for n, t in enumerate(strings)]
+    )
+    followed = ask("redirect", [*({"short_code": text} for text in strings), *map(follow, strings)])
+
+    assert len(strings) > 500
+    assert {status for status, _ in as_url} == {201, 400}
+    assert {status for status, _ in as_field} == {400}
+    taken = [text for text, (_, result) in zip(strings, as_code, strict=True) if "error" not in result]
+    assert taken
+    assert all(CODE.fullmatch(text) for text in taken)
+    assert [status != 404 for status, _ in followed] == [text in taken for text in strings * 2]
+
+
+@pytest.mark.timeout(180)
+def test_given_requests_made_up_from_the_openapi_document_when_sent_then_every_answer_is_as_it_says(api_url, put_row):
+    put_row(replace(events.LINKS[0], short_code="b3xK9mP"))  # the document's example
+    command = [data.ENVIRONMENT / "bin" / "schemathesis", "run", ROOT / "docs" / "openapi.yaml", "--url", api_url]
+    # Which destinations are refused is more than a schema can say; what has no route is API Gateway's to answer.
+    checks = "--exclude-checks=positive_data_acceptance,unsupported_method"
+    options = [checks, "--max-redirects=0", "--max-examples=30", "--seed=1", "--workers=2", "--no-color"]
+
+    run = subprocess.run(
+        [*command, *options],
+        cwd=data.HOME,  # it leaves a folder behind
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.fuzz.hooks", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -1,0 +1,249 @@
+"""Nothing of a visitor leaves the functions: every kind of request through Lambda's runtime, every way out searched."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from local.dynamodb import client
+from tests import events
+from tests.fuzz.runtime import ROOT, running, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Hexadecimal, since that reads the same in JSON, in base64 URLs and behind percent signs.
+SECRETS = {
+    "address": "203.0.113.77",
+    "agent": "a9e27c5d",
+    "referer": "4ef3e7b1",
+    "path": "de57a1b2",
+    "query": "c0ffee99",
+}
+ADDRESS = SECRETS["address"]
+DIGESTS = {name: hashlib.new(name, ADDRESS.encode()) for name in ("md5", "sha1", "sha256", "sha512")}
+TRACES = {  # what to look for; of a digest as little as could still be recognised
+    **SECRETS,
+    "address in hexadecimal": "cb00714d",
+    **{f"{name} of the address": digest.hexdigest()[:12] for name, digest in DIGESTS.items()},
+    **{f"{name} in base64": base64.b64encode(digest.digest()).decode()[:10] for name, digest in DIGESTS.items()},
+}
+MAY_BE_STORED = ("original_url",)  # the attributes of a row that may hold what a caller sent
+
+VISITOR = {  # what an event says of a visitor, by its key without hyphens and underscores
+    **dict.fromkeys(("sourceip", "clientip", "xforwardedfor"), ADDRESS),
+    "useragent": f"Mozilla/5.0 ({SECRETS['agent']})",
+    "referer": f"https://{SECRETS['referer']}.example/{SECRETS['referer']}",
+}
+
+
+def disguise(value: Any) -> Any:
+    """Put the secrets into an event, wherever one of their kind can stand."""
+    if isinstance(value, dict):
+        if value.get("isBase64Encoded"):
+            plain = disguise(base64.b64decode(value["body"]).decode())
+            value = value | {"body": base64.b64encode(plain.encode()).decode()}
+        if "x-forwarded-for" in value:
+            value = value | {"forwarded": f"for={ADDRESS}", "cookie": SECRETS["referer"], "via": f"1.1 {ADDRESS}"}
+        return {key: VISITOR.get(re.sub("[-_]", "", key).lower()) or disguise(each) for key, each in value.items()}
+    if isinstance(value, str):
+        tail = f"/{SECRETS['path']}?q={SECRETS['query']}"
+        return re.sub(r"https?://example\.com[^\"\s]*", lambda url: url[0].rstrip("/") + tail, value)
+    return value
+
+
+def with_body(**fields: Any) -> Any:
+    return disguise(events.load("create_url/http.json") | {"body": json.dumps(fields)})
+
+
+EVENTS = [(name, disguise(events.load(name))) for name in events.ANSWERS]
+# What the samples have not: secrets in places where none belong.
+ODD_EVENTS = [
+    ("create_url", with_body(**{f"{SECRETS['path']}-{number}": ADDRESS for number in range(200)})),
+    ("create_url", with_body(original_url=f"ftp://user:{SECRETS['path']}@example.com/", custom_code=SECRETS["agent"])),
+    ("create_url", with_body(original_url=f"https://{ADDRESS}/{SECRETS['path']}")),
+    ("create_url", with_body(original_url={"https://example.com/": SECRETS["query"]}, ttl_hours=SECRETS["query"])),
+    ("create_url", disguise(events.load("create_url/http.json")) | {"body": f"not JSON {SECRETS['path']} {ADDRESS}"}),
+    ("create_url", SECRETS["path"]),
+    (
+        "redirect",
+        disguise(events.load("redirect/http.json")) | {"pathParameters": {"short_code": f"{SECRETS['path']} "}},
+    ),
+    (
+        "redirect",
+        {"short_code": "none-such", "client_ip": ADDRESS, "user_agent": SECRETS["agent"], "x": SECRETS["path"]},
+    ),
+]
+
+
+class AWS(BaseHTTPRequestHandler):
+    """SQS and KMS, which keep what they are asked, and a DynamoDB that can only be read."""
+
+    endpoint: str  # of the real DynamoDB
+    asked: dict[str, list[Any]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        operation = self.headers["X-Amz-Target"].rpartition(".")[2]
+        fields = json.loads(body)
+        self.asked.setdefault(operation, []).append(fields | {"head": f"{self.path} {self.headers}"})
+        status, answer = 200, b""
+        if operation == "GenerateMac":
+            answer = json.dumps({"Mac": base64.b64encode(bytes(32)).decode()}).encode()
+        elif operation == "SendMessage":
+            digest = hashlib.md5(fields["MessageBody"].encode(), usedforsecurity=False).hexdigest()
+            answer = json.dumps({"MessageId": "1", "MD5OfMessageBody": digest}).encode()
+        elif operation == "UpdateItem":
+            status, answer = 400, b'{"__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException"}'
+        else:
+            real = requests.post(self.endpoint, body, headers=dict(self.headers), timeout=5)
+            status, answer = real.status_code, real.content
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def aws(dynamodb_endpoint: str) -> Iterator[Any]:
+    """Return the URL of AWS's other services, and what they are asked, by operation."""
+    asked: dict[str, list[Any]] = {}
+    handler = type("Handler", (AWS,), {"endpoint": dynamodb_endpoint, "asked": asked})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.fixture
+def daemon() -> Iterator[Any]:
+    """Be the X-Ray daemon: return its address, and a function that returns all that it was sent so far."""
+    packets: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = listener.getsockname()
+
+        def listen() -> None:
+            while (packet := listener.recv(65_535)) != b"stop":
+                packets.append(packet.decode())
+
+        def received() -> str:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.sendto(b"stop", address)
+            thread.join(5)
+            return "\n".join(packets)
+
+        thread = threading.Thread(target=listen, daemon=True)
+        thread.start()
+        yield f"127.0.0.1:{address[1]}", received
+
+
+def stored(endpoint: str) -> str:
+    """Return every row of every table, without the attributes that may hold what a caller sent."""
+    database = client(endpoint)
+    rows = [row for name in database.list_tables()["TableNames"] for row in database.scan(TableName=name)["Items"]]
+    return json.dumps([{name: value for name, value in row.items() if name not in MAY_BE_STORED} for row in rows])
+
+
+def leaks(sinks: dict[str, str]) -> set[tuple[str, str]]:
+    return {(sink, name) for sink, text in sinks.items() for name, secret in TRACES.items() if secret in text}
+
+
+def test_given_every_kind_of_request_when_answered_then_nothing_of_the_visitor_is_left_anywhere(
+    dynamodb_endpoint, put_row, daemon, aws, tmp_path
+):
+    for link in events.LINKS:
+        put_row(replace(link, kind=link.kind._replace(original_url=disguise(link.kind.original_url))))
+    xray, received = daemon
+    url, asked = aws
+    variables = {
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
+        "AWS_ENDPOINT_URL_KMS": url,
+        "CLIENT_KEY_ID": "key",
+        "CREATES_PER_MINUTE_PER_CLIENT": "1000",
+        "CLICK_QUEUE_URL": f"{url}/123456789012/clicks",
+    }
+    no_table, no_answer = {"TABLE_NAME": "no-such-table"}, {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
+    no_writes, one_a_minute = {"AWS_ENDPOINT_URL_DYNAMODB": url}, {"CREATES_PER_MINUTE_PER_CLIENT": "1"}
+    logs: list[Path] = []
+
+    def start(function: str, **more: str) -> Any:
+        logs.append(tmp_path / f"{function}-{len(logs)}.log")
+        # DEBUG writes all that the other levels do.
+        return running(function, logs[-1], log_level="DEBUG", xray=xray, **(variables | more))
+
+    # What each request is for has to have happened, or nothing could have leaked.
+    with start("create_url") as create_url, start("redirect") as redirect:
+        functions = {"create_url": create_url, "redirect": redirect}
+        for name, event in EVENTS:
+            answer = functions[name.partition("/")[0]](event)
+            status, error = events.ANSWERS[name]  # of those that make a link, the second finds the first one's
+            assert events.status_and_error(name, answer) in ((status, error), (200 if status == 201 else status, error))
+        for function, event in ODD_EVENTS:
+            assert functions[function](event)
+    for function, more, status in (
+        ("create_url", no_table, 500),
+        ("redirect", no_table, 500),
+        ("create_url", no_answer, 503),
+        ("redirect", no_answer, 503),
+        ("create_url", one_a_minute, 429),
+        ("redirect", no_writes, 301),
+    ):
+        event = dict(EVENTS)[f"{function}/http.json"]
+        with start(function, **more) as invoke:
+            assert status in {invoke(event)["statusCode"] for _ in range(3)}
+    queued = [message["MessageBody"] for message in asked["SendMessage"]]
+    records = [{"messageId": str(number), "body": body} for number, body in enumerate([*queued, json.dumps(SECRETS)])]
+    with start("count_clicks") as count_clicks:
+        assert count_clicks({"Records": records}) == {"batchItemFailures": [{"itemIdentifier": str(len(queued))}]}
+
+    # Everything that leaves the functions, by where it goes to; another way out is another line.
+    sinks = {
+        "logs and metrics": "".join(map(written, logs)),
+        "traces": received(),
+        "tables": stored(dynamodb_endpoint),
+        "other services": json.dumps(asked),
+    }
+    marks = ['"Defect"', "## lambda_handler", "client#", "clicked_at"]
+    assert [mark for mark, text in zip(marks, sinks.values(), strict=True) if mark not in text] == []
+    assert leaks(sinks) == set()
+
+
+def test_given_a_function_that_leaks_when_searched_then_each_leak_is_found(dynamodb_endpoint, daemon, tmp_path):
+    folder = shutil.copytree(ROOT / "functions" / "redirect", tmp_path / "redirect")
+    xray, received = daemon
+    with (folder / "app.py").open("a") as code:
+        code.write("""
+import hashlib
+serve = api.serve
+def leak(event, operation, **options):
+    http = event["requestContext"]["http"]
+    telemetry.logger.info("Visit", visitor=hashlib.sha256(http["sourceIp"].encode()).hexdigest())
+    telemetry._tracer().put_annotation("visitor", http["userAgent"])
+    visit = {"short_code": {"S": "visit"}, "from": {"S": event["headers"]["referer"]}}
+    DYNAMODB.put_item(TableName=SETTINGS.table_name, Item=visit)
+    return serve(event, operation, **options)
+api.serve = leak
+""")
+    variables = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint}
+
+    with running("redirect", tmp_path / "log", folder=folder, xray=xray, **variables) as invoke:
+        answer = invoke(dict(EVENTS)["redirect/http.json"])
+
+    sinks = {"logs": written(tmp_path / "log"), "traces": received(), "table": stored(dynamodb_endpoint)}
+    client(dynamodb_endpoint).delete_item(TableName="squrl-urls-local", Key={"short_code": {"S": "visit"}})
+    assert answer["statusCode"] in (301, 404)
+    assert leaks(sinks) == {("logs", "sha256 of the address"), ("traces", "agent"), ("table", "referer")}

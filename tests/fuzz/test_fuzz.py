@@ -1,0 +1,55 @@
+"""A short run of the fuzzer, and what it finds when there is something to be found."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.fuzz.data import ENVIRONMENT
+from tests.fuzz.runtime import LAYER, ROOT
+
+PYTHON = ENVIRONMENT / "bin" / "python"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _atheris():
+    if subprocess.run([PYTHON, "-c", "import atheris"], check=False, capture_output=True).returncode:
+        pytest.skip("atheris has wheels for Linux on x86_64 alone")
+
+
+def fuzz(*arguments, **variables):
+    command = [PYTHON, "-m", "tests.fuzz", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, timeout=110, check=False
+    )
+
+
+def test_given_inputs_that_coverage_guides_when_tried_then_no_invariant_fails():
+    run = fuzz("--runs", "18000")
+
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("stat::number_of_executed_units: 6000") == 3
+
+
+@pytest.mark.parametrize(
+    ("target", "module", "sound", "faulty"),
+    [
+        ("event", "api.py", 'return value if isinstance(value, str) else ""', 'return value or ""'),
+        ("destination", "destinations.py", ', ".home.arpa")', ")"),
+        ("code", "codes.py", "[A-Za-z0-9_-]{3,20}", r"[\w-]{3,20}"),
+    ],
+)
+def test_given_a_planted_fault_when_fuzzed_then_it_is_found_and_its_input_kept(tmp_path, target, module, sound, faulty):
+    shutil.copytree(LAYER / "squrl", tmp_path / "squrl")
+    path = tmp_path / "squrl" / module
+    assert path.read_text().count(sound) == 1
+    path.write_text(path.read_text().replace(sound, faulty))
+
+    run = fuzz(target, "--runs", "20000", "--findings", str(tmp_path / "findings"), PYTHONPATH=str(tmp_path))
+
+    assert run.returncode == 1
+    assert "Uncaught Python exception" in run.stdout, run.stdout + run.stderr
+    (finding,) = (tmp_path / "findings").iterdir()
+    assert fuzz(target, "--replay", str(finding), PYTHONPATH=str(tmp_path)).returncode == 1
+    assert fuzz(target, "--replay", str(finding)).returncode == 0
