@@ -31,6 +31,7 @@ bench: .venv/installed .local/runtime/installed build ## Measure speed, memory a
 	PATH=$(CURDIR)/.local/runtime/bin:$$PATH $(bin)/sam build --template bench/usual/template.yaml \
 		--build-dir .aws-sam/usual --parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m))
 	$(bin)/python -m bench $(if $(WRITE),--write)
+	$(if $(WRITE),$(bin)/python -m bench.cost --write)
 
 load: .venv/installed .local/load/installed ## Load the stack with 1 000 clients, and reconcile every click (WRITE=yes: into docs/).
 	$(bin)/python -m bench.load $(if $(WRITE),--write)

@@ -345,3 +345,22 @@ def test_the_client_leaves_every_decision_to_try_again_to_the_store(monkeypatch)
 
     assert config.retries["total_max_attempts"] == 1
     assert (config.connect_timeout, config.read_timeout) == (0.5, 1.0)
+
+
+def test_the_client_sends_no_header_that_only_statistics_need(monkeypatch):
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "squrl-redirect-test")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
+    client: Any = store_module.connect()
+    sent = []
+
+    def stop(request: Any, **_: Any) -> None:
+        sent.append({name.lower() for name in request.headers})
+        raise KeyboardInterrupt
+
+    client.meta.events.register("before-send", stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        client.get_item(TableName="squrl-urls-test", Key={"short_code": {"S": "abc"}})
+
+    assert sent[0] >= {"authorization", "x-amz-target"}
+    assert not sent[0] & {"amz-sdk-invocation-id", "amz-sdk-request", "x-amzn-trace-id"}
