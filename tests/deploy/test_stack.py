@@ -56,7 +56,7 @@ def test_given_a_deployment_when_what_is_live_is_described_then_it_has_the_setti
     (layer,) = live["Layers"]
     assert live["Version"] == "1"
     assert (live["Runtime"], live["Architectures"]) == ("python3.13", ["arm64"])
-    assert (live["MemorySize"], live["Timeout"]) == (256, FUNCTIONS[function])
+    assert (live["MemorySize"], live["Timeout"]) == (512, FUNCTIONS[function])
     assert live["TracingConfig"] == {"Mode": "Active"}
     assert live["LoggingConfig"]["LogGroup"] == f"/aws/lambda/squrl-{function}-dev"
     assert ":layer:squrl-dev:" in layer["Arn"]

@@ -210,7 +210,7 @@ def test_given_a_function_then_it_has_the_size_and_time_that_were_agreed(templat
     properties = function(Stack(template, Architecture="arm64"), name)
 
     assert properties["Runtime"] == "python3.13"
-    assert properties["MemorySize"] == 256
+    assert properties["MemorySize"] == 512
     assert properties["Timeout"] == timeout
     assert properties["Architectures"] == ["arm64"]
 
