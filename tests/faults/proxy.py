@@ -78,6 +78,9 @@ class Proxy:
         The calls whose callers didn't learn the outcome, and whether the service carried them out.
     overdue : int
         How many of those only this machine was too slow for.
+    cut : int
+        Connections that an outage reset. The last answer on each may not have been read, as a reset discards what has
+        just arrived.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -98,6 +101,7 @@ class Proxy:
         self.injected = Counter[str]()
         self.lost: list[tuple[Call, bool]] = []
         self.overdue = 0
+        self.cut = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -148,6 +152,7 @@ class Proxy:
 
     async def _close(self) -> None:
         self._server.close()
+        self.cut += len(self._callers)
         for caller in self._callers:
             _reset(caller)
         while self._idle:

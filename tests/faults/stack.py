@@ -518,9 +518,12 @@ class Scenario:
         lost_messages = len(
             {call.parameters["MessageBody"] for call, _ in self.queue.lost if "MessageBody" in call.parameters}
         )
-        assert may_be_unsent or uncertain <= self.lost_clicks().total() + lost_messages, "uncertain without a reason"
+        cut = self.database.cut + self.queue.cut
+        assert may_be_unsent or uncertain <= self.lost_clicks().total() + lost_messages + cut, (
+            "uncertain without a reason"
+        )
         assert counted >= sent.total() - uncertain, "clicks are missing"
         if not unsent:
             certain = sent.total() - uncertain + self.lost_clicks(applied=True).total()
-            assert certain <= counted <= certain + lost_messages
+            assert certain <= counted <= certain + lost_messages + cut
         return f"{sent.total()} sent on, {counted} counted ({queued} queued), {uncertain} uncertain"
