@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from squrl.store import to_item
-from tests.events import LINKS
-from tests.ports import free_port, wait_for_port
+from tests.support.events import LINKS
+from tests.support.ports import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = ROOT / ".local" / "ministack" / "bin" / "python"  # `make test-deploy` installs it

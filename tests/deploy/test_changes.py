@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.events import LINKS, load
+from tests.support.events import LINKS, load
 
 FUNCTIONS = ("squrl-create-url-dev", "squrl-redirect-dev", "squrl-count-clicks-dev")
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"

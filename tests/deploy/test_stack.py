@@ -14,7 +14,7 @@ import pytest
 from squrl.clicks import Click
 from squrl.links import Kind
 from squrl.store import to_item
-from tests.events import ANSWERS, BATCHES, LINKS, load, status_and_error
+from tests.support.events import ANSWERS, BATCHES, LINKS, load, status_and_error
 
 FUNCTIONS = {"create-url": 10, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds
 

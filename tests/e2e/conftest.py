@@ -16,7 +16,7 @@ from botocore.config import Config
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from tests.ports import free_port, wait_for_port
+from tests.support.ports import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
 OPENAPI = OpenAPI.from_file_path(str(ROOT / "docs" / "openapi.yaml"))

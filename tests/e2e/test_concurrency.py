@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from functools import partial
 
-from tests.concurrency import all_at_once
+from tests.support.concurrency import all_at_once
 
 CLIENTS = 32
 

@@ -16,7 +16,7 @@ from squrl.errors import RateLimitExceeded
 from squrl.limiter import ClientLimiter
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.shorten import CreateRequest, shorten
-from tests.concurrency import all_at_once
+from tests.support.concurrency import all_at_once
 from tests.conftest import STATE_TABLE
 
 NOW = 1_800_000_000

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from squrl.links import DISABLED, Kind, Link
-from tests.fakes import FakeUrlStore
+from tests.support.fakes import FakeLinkStore
 
 NOW = 1_800_000_000
 _NUMBERS = itertools.count()
@@ -14,20 +14,20 @@ _NUMBERS = itertools.count()
 
 @pytest.fixture(params=["fake", "DynamoDB"])
 def store(request):
-    return FakeUrlStore() if request.param == "fake" else request.getfixturevalue("dynamodb_store")
+    return FakeLinkStore() if request.param == "fake" else request.getfixturevalue("dynamodb_store")
 
 
 @pytest.fixture
 def put(request, store):
     """Write a row as it is, whatever stands there, as an operator might."""
-    if isinstance(store, FakeUrlStore):
+    if isinstance(store, FakeLinkStore):
         return lambda link: store.links.__setitem__(link.short_code, link)
     return request.getfixturevalue("put_row")
 
 
 @pytest.fixture
 def delete(request, store):
-    if isinstance(store, FakeUrlStore):
+    if isinstance(store, FakeLinkStore):
         return lambda link: store.links.pop(link.short_code)
     return request.getfixturevalue("delete_row")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from squrl.links import Kind, Link
-from tests import events
+from tests.support import events
 
 ROOT = Path(__file__).parents[2]
 TRACE = "1-6921a5f0-0123456789abcdef01234567"

@@ -26,7 +26,7 @@ from squrl.clicks import Click
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.settings import Settings
 from squrl.store import to_item
-from tests import events
+from tests.support import events
 from tests.template.stack import ACCOUNT, REGION, ROOT, Stack
 
 DESTINATION = "https://example.com/a"

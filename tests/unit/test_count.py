@@ -11,7 +11,7 @@ from squrl.count import MAX_AGE, count_clicks
 from squrl.errors import RateLimitExceeded, ServiceUnavailable
 from squrl.links import Kind, Link, timestamp
 from squrl.store import REMEMBERED
-from tests.fakes import FakeUrlStore
+from tests.support.fakes import FakeLinkStore
 
 NOW = 1_800_000_000
 CREATED = timestamp(NOW - 60)
@@ -20,7 +20,7 @@ LINKS = [Link(code, Kind(f"https://example.com/{code}", "301", None), CREATED, N
 
 @pytest.fixture
 def store():
-    store = FakeUrlStore()
+    store = FakeLinkStore()
     store.links = {link.short_code: link for link in LINKS}
     return store
 
@@ -36,7 +36,7 @@ def batch(*clicks: Click) -> dict[str, str]:
     return {f"message-{number}": click.to_message() for number, click in enumerate(clicks)}
 
 
-def clicks_of(store: FakeUrlStore) -> dict[str, int]:
+def clicks_of(store: FakeLinkStore) -> dict[str, int]:
     return {code: link.click_count for code, link in store.links.items()}
 
 

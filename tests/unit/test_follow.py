@@ -10,7 +10,7 @@ from squrl.clicks import Click
 from squrl.errors import Gone, NotFound, RateLimitExceeded, ServiceUnavailable
 from squrl.follow import RECENT_LINKS, follow
 from squrl.links import DISABLED, Kind, Link, timestamp
-from tests.fakes import FakeUrlStore
+from tests.support.fakes import FakeLinkStore
 
 NOW = 1_800_000_000
 KIND = Kind("https://example.com/", "301", None)
@@ -18,7 +18,7 @@ KIND = Kind("https://example.com/", "301", None)
 
 @pytest.fixture
 def store():
-    return FakeUrlStore()
+    return FakeLinkStore()
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def failing(error):
     return fail
 
 
-def put(store: FakeUrlStore, **changes: Any) -> None:
+def put(store: FakeLinkStore, **changes: Any) -> None:
     store.links["abc"] = Link(
         **{"short_code": "abc", "kind": KIND, "created_at": timestamp(NOW - 60), "expires_at": None} | changes
     )

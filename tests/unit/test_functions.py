@@ -16,8 +16,8 @@ from squrl import store as store_module
 from squrl import telemetry
 from squrl.errors import RateLimitExceeded, ServiceUnavailable
 from squrl.links import Kind, Link
-from tests import events
-from tests.fakes import FakeUrlStore
+from tests.support import events
+from tests.support.fakes import FakeLinkStore
 
 NOW = 1_800_000_000.75
 EVERYWHERE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
@@ -65,7 +65,7 @@ def state(monkeypatch):
 
 @pytest.fixture
 def urls(state, monkeypatch):
-    fake = FakeUrlStore()
+    fake = FakeLinkStore()
     fake.links = {link.short_code: link for link in events.LINKS}
     monkeypatch.setattr(store_module, "DynamoDBUrlStore", lambda *_: fake)
     monkeypatch.setattr("squrl.follow._recent", {})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from squrl import codes
 from squrl.links import Kind
-from tests import events
+from tests.support import events
 from tests.fuzz.invariants import CODE, Functions, check_destination, is_public
 
 FUNCTIONS = ("create_url", "redirect")

@@ -11,7 +11,7 @@ from squrl.errors import ConflictError, Gone, InvalidUrl, ValidationError
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.shorten import CreateRequest, shorten
 from squrl.store import UrlStore
-from tests.fakes import FakeUrlStore
+from tests.support.fakes import FakeLinkStore
 
 NOW = 1_800_000_000
 HOUR = 3600
@@ -39,8 +39,8 @@ def expired(link: Link) -> Link:
     return replace(link, expires_at=NOW)
 
 
-def a_store(*links: Link) -> FakeUrlStore:
-    store = FakeUrlStore()
+def a_store(*links: Link) -> FakeLinkStore:
+    store = FakeLinkStore()
     store.links = {link.short_code: link for link in links}
     return store
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from squrl.links import DISABLED, Kind, Link
 
-FOLDER = Path(__file__).parent.parent / "events"
+FOLDER = Path(__file__).parents[2] / "events"
 
 LINKS = (
     Link(

@@ -6,38 +6,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from local import processes
 from local.functions import CHATTER, emulator, environment
-from tests.ports import wait_for_port
-from tests.template.stack import Stack, read
+from tests.support.functions import ROOT, variables
+from tests.support.ports import wait_for_port
 
-ROOT = Path(__file__).parents[2]
 LAYER = ROOT / "layers" / "squrl" / "python"
 
 Invoke = Callable[[Any], Any]
-
-
-@cache
-def variables(function: str, log_level: str) -> dict[str, str]:
-    """Return what the template and Lambda give a function, by the function's folder below functions/."""
-    template = read()
-    (name,) = (
-        name
-        for name, resource in template["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
-        and resource["Properties"]["CodeUri"].strip("/").endswith(function)
-    )
-    properties = Stack(template, LogLevel=log_level).resources[name]["Properties"]
-    logging = properties["LoggingConfig"]
-    return {
-        **properties["Environment"]["Variables"],
-        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
-        "AWS_LAMBDA_LOG_LEVEL": logging["ApplicationLogLevel"],
-    }
 
 
 @contextmanager
@@ -65,7 +44,6 @@ def running(
         Hands the function one event and returns its answer.
     """
     folder = folder or ROOT / "functions" / function
-    account = {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
     nowhere = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}  # for the services that `more` says nothing of
     tracing = {"AWS_XRAY_DAEMON_ADDRESS": xray, "PYTHONPATH": str(Path(__file__).parent)} if xray else {}
     port, api_port = processes.free_port(), processes.free_port()
@@ -79,7 +57,7 @@ def running(
                 *(sys.executable, "-m", "awslambdaric", "sampled.lambda_handler" if xray else "app.lambda_handler"),
             ],
             cwd=folder,
-            env=environment(variables(function, log_level) | account | nowhere | tracing | more, folder, [LAYER]),
+            env=environment(variables(function, LogLevel=log_level) | nowhere | tracing | more, folder, [LAYER]),
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -1,0 +1,110 @@
+"""The one way to load and call a function in this process: with the template's variables, as a cold start does.
+
+`tests/support/runtime.py` runs one in a process of its own, under Lambda's runtime.
+"""
+
+import importlib.util
+import json
+import os
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest.mock import patch
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from tests.support import events
+from tests.support.fakes import FakeClickQueue, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore
+from tests.template.stack import Stack, read
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = {"create_url": "CreateUrlFunction", "redirect": "RedirectFunction", "count_clicks": "CountClicksFunction"}
+ACCOUNT = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "any",
+    "AWS_SECRET_ACCESS_KEY": "any",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@cache
+def variables(function: str, **parameters: str) -> dict[str, str]:
+    """Return what the template and Lambda give a function, by its folder, for parameters of the stack."""
+    properties = Stack(read(), **parameters).resources[FOLDERS[function]]["Properties"]
+    logging = properties["LoggingConfig"]
+    declared: dict[str, str] = properties["Environment"]["Variables"]
+    lambdas_own = {
+        "AWS_LAMBDA_LOG_FORMAT": logging["LogFormat"],
+        "AWS_LAMBDA_LOG_LEVEL": logging["ApplicationLogLevel"],
+    }
+    return ACCOUNT | lambdas_own | declared
+
+
+class Context(LambdaContext):
+    """What Lambda tells a function of an invocation."""
+
+    def __init__(self, remaining_ms: int = 5000) -> None:
+        self._function_name = "squrl-test"
+        self._memory_limit_in_mb = 512
+        self._invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:squrl-test"
+        self._aws_request_id = "5a3e0e5d-ca7c-4321-b27b-df5256214532"
+        self._remaining_ms = remaining_ms
+
+    def get_remaining_time_in_millis(self) -> int:  # type: ignore[override]
+        return self._remaining_ms
+
+
+def load(function: str, environment: dict[str, str]) -> ModuleType:
+    """Import a function as a cold start does, with these variables; the package stays as it was imported before."""
+    spec = importlib.util.spec_from_file_location(f"{function}_app", ROOT / "functions" / function / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    with patch.dict(os.environ, environment):
+        spec.loader.exec_module(module)
+    return module
+
+
+class Functions:
+    """The functions with their ports in memory.
+
+    Attributes
+    ----------
+    store, queue, domains, limiter
+        The fakes, which all functions share.
+    parameters : dict of str to str
+        The stack's, for the next invocations.
+    """
+
+    def __init__(self) -> None:
+        self.store = FakeLinkStore(*events.LINKS)
+        self.queue = FakeClickQueue()
+        self.domains = FakeDomainPolicy()
+        self.limiter = FakeClientLimiter()
+        self.parameters: dict[str, str] = {}
+        self._loaded: dict[Any, ModuleType] = {}
+
+    def invoke(self, function: str, event: Any, *, remaining_ms: int = 5000) -> Any:
+        """Return a function's answer, which the runtime could send."""
+        module = self._module(function)
+        ports = {
+            "LinksTable": lambda *_: self.store,
+            "SqsClickQueue": lambda *_: self.queue,
+            "RememberedDomainLists": lambda *_: self.domains,
+            "TableClientLimiter": lambda *_, **__: self.limiter,
+        }
+        with ExitStack() as stack:
+            for name, fake in ports.items():
+                if hasattr(module, name):
+                    stack.enter_context(patch.object(module, name, fake))
+            answer = module.lambda_handler(event, Context(remaining_ms))
+        json.dumps(answer, ensure_ascii=False).encode()
+        return answer
+
+    def _module(self, function: str) -> ModuleType:
+        key = function, *sorted(self.parameters.items())
+        if key not in self._loaded:
+            self._loaded[key] = load(function, variables(function, **self.parameters))
+        return self._loaded[key]
