@@ -14,12 +14,12 @@ from squrl.aws.client_limiter import DayKey, TableClientLimiter
 from squrl.aws.domain_lists import KnownDomainLists, RememberedDomainLists
 from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
-from squrl.aws.links_table import LinksTable
+from squrl.aws.links_table import KnownSecret, LinksTable, RememberedSecret
 from squrl.destinations import Rules
 from squrl.invocation import Invocation
 from squrl.links import timestamp
 from squrl.settings import CreateSettings
-from squrl.shorten import Caller, Ports, Shortened, shorten
+from squrl.shorten import Caller, Ports, Shortened, admit, shorten
 from squrl.web.answering import answer
 from squrl.web.request import DIRECT, Request, host_of
 from squrl.web.response import NO_STORE, Response
@@ -27,23 +27,29 @@ from squrl.web.response import NO_STORE, Response
 SETTINGS = CreateSettings.from_environment(os.environ)
 DYNAMODB = connect("dynamodb")
 DOMAINS = KnownDomainLists()
+SECRET = KnownSecret()
 DAY_KEY = DayKey()
 
 
 @telemetry.observed
 def lambda_handler(event: Any, invocation: Invocation) -> Any:  # noqa: ANN401 (an event may be any JSON)
     """Answer one event: an HTTP API's, or a direct invocation with the request itself."""
-    return answer(event, invocation, OPERATIONS, has_domain=SETTINGS.domain_name != "")
+    return answer(event, invocation, OPERATIONS, SETTINGS)
 
 
 def create(request: Request, invocation: Invocation) -> Response:
     """Find or make the link that is asked for."""
+    now = int(time.time())
+    dynamodb = Service(DYNAMODB, invocation)
+    caller = Caller(request.client_address, keeps_address=SETTINGS.store_creator_ip)
+    admit(caller, _limiter(dynamodb), now)
+    request.require_same_site(SETTINGS.origins, SETTINGS.cors_origin)
     origins = [*SETTINGS.origins, *request.origins]
     shortened = shorten(
         requests.read(requests.CreateRequest, request.fields()),
-        Caller(request.source_ip, keeps_address=SETTINGS.store_creator_ip),
-        int(time.time()),
-        _ports(Service(DYNAMODB, invocation)),
+        caller,
+        now,
+        _ports(dynamodb),
         Rules(SETTINGS.allow_private_destinations, frozenset(map(host_of, origins))),
     )
     telemetry.count(telemetry.URL_CREATION_COUNT if shortened.created else telemetry.URL_REUSE_COUNT)
@@ -51,19 +57,23 @@ def create(request: Request, invocation: Invocation) -> Response:
     return _response(shortened, next(iter(origins), None))
 
 
-def _ports(dynamodb: Service) -> Ports:
-    durable = DurableTable(dynamodb, SETTINGS.durable_table_name)
-    limiter = TableClientLimiter(
+def _limiter(dynamodb: Service) -> TableClientLimiter:
+    return TableClientLimiter(
         DAY_KEY,
         EphemeralTable(dynamodb, SETTINGS.ephemeral_table_name),
         dynamodb.invocation,
         key_id=SETTINGS.client_key_id,
         limit=SETTINGS.creates_per_minute_per_client,
     )
+
+
+def _ports(dynamodb: Service) -> Ports:
+    store = LinksTable(dynamodb, SETTINGS.table_name)
+    durable = DurableTable(dynamodb, SETTINGS.durable_table_name)
     return Ports(
-        LinksTable(dynamodb, SETTINGS.table_name),
+        store,
+        RememberedSecret(SECRET, store),
         RememberedDomainLists(DOMAINS, durable, dynamodb.invocation),
-        limiter,
     )
 
 

@@ -14,7 +14,7 @@ from squrl.aws.client import Service, connect
 from squrl.aws.domain_lists import KnownDomainLists, RememberedDomainLists
 from squrl.aws.durable_table import DurableTable
 from squrl.aws.links_table import LinksTable
-from squrl.errors import ValidationError
+from squrl.errors import NotFound, ValidationError
 from squrl.follow import Followed, Outcome, Ports, RecentLinks, follow
 from squrl.invocation import Invocation
 from squrl.links import Link
@@ -34,17 +34,17 @@ RECENT = RecentLinks()
 @telemetry.observed
 def lambda_handler(event: Any, invocation: Invocation) -> Any:  # noqa: ANN401 (an event may be any JSON)
     """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
-    return answer(event, invocation, OPERATIONS, has_domain=SETTINGS.domain_name != "")
+    return answer(event, invocation, OPERATIONS, SETTINGS)
 
 
 def visit(request: Request, invocation: Invocation) -> Response:
     """Send a visitor on, and count the click."""
-    return _redirect(*_follow(request.path_parameter("short_code"), invocation))
+    return _redirect(*_follow(request.short_code(), invocation))
 
 
 def probe(request: Request, invocation: Invocation) -> Response:
     """Tell where a link leads, and count nothing."""
-    return _redirect(*_follow(request.path_parameter("short_code"), invocation, is_click=False))
+    return _redirect(*_follow(request.short_code(), invocation, is_click=False))
 
 
 def resolve(request: Request, invocation: Invocation) -> Response:
@@ -95,4 +95,12 @@ def _redirect(link: Link, now: int) -> Response:
     return Response(int(redirect_type), headers=headers)
 
 
-OPERATIONS = {"GET /{short_code}": visit, "HEAD /{short_code}": probe, DIRECT: resolve}
+def any_path(request: Request, invocation: Invocation) -> Response:
+    """Answer what no other route takes: a code with a slash behind it, or nothing."""
+    operation = {"GET": visit, "HEAD": probe}.get(request.method)
+    if operation is None:
+        raise NotFound("There is nothing here")
+    return operation(request, invocation)
+
+
+OPERATIONS = {"GET /{short_code}": visit, "HEAD /{short_code}": probe, "$default": any_path, DIRECT: resolve}

@@ -18,8 +18,6 @@ class FakeLinkStore:
         By code.
     late_clicks : set of str
         The ids of those that were added.
-    index_is_behind : bool
-        Whether the index knows nothing, as it may in DynamoDB for a moment.
     failures : dict of str to Exception
         What a method raises, by its name.
     calls : list of str
@@ -29,7 +27,6 @@ class FakeLinkStore:
     def __init__(self, *links: Link) -> None:
         self.links = {link.short_code: link for link in links}
         self.late_clicks: set[str] = set()
-        self.index_is_behind = False
         self.failures: dict[str, Exception] = {}
         self.calls: list[str] = []
 
@@ -54,13 +51,6 @@ class FakeLinkStore:
         self.late_clicks |= missing
         return LateClicks(len(missing), 0)
 
-    def find_live(self, kind: Kind, now: int) -> str | None:
-        self._begin("find_live")
-        if self.index_is_behind:
-            return None
-        found = [link for link in self.links.values() if link.kind == kind and link.is_live(now)]
-        return min(found, key=lambda link: link.created_at).short_code if found else None
-
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         self._begin("renew")
         link = self.links.get(short_code)
@@ -73,7 +63,8 @@ class FakeLinkStore:
     def claim(self, link: Link, now: int) -> Claimed | HeldBy:
         self._begin("claim")
         holder = self.links.get(link.short_code)
-        if holder is not None and (holder.status != ACTIVE or holder.is_live(now)):
+        is_its_own = holder is not None and holder.kind == link.kind and holder.status == ACTIVE
+        if holder is not None and (not is_its_own or holder.is_live(now)):
             return HeldBy(holder)
         return Claimed(self._put(link))
 
@@ -97,6 +88,13 @@ class FakeLinkStore:
         self.calls.append(method)
         if method in self.failures:
             raise self.failures[method]
+
+
+class FakeSecretStore:
+    """Knows a secret that every test has."""
+
+    def secret(self) -> bytes:
+        return b"a secret for tests, of 32 bytes."
 
 
 class FakeClickQueue:

@@ -16,7 +16,7 @@ from unittest.mock import patch
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from tests.support import events
-from tests.support.fakes import FakeClickQueue, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore
+from tests.support.fakes import FakeClickQueue, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore, FakeSecretStore
 from tests.template.stack import Stack, read
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +91,7 @@ class Functions:
         module = self._module(function)
         ports = {
             "LinksTable": lambda *_: self.store,
+            "RememberedSecret": lambda *_: FakeSecretStore(),
             "SqsClickQueue": lambda *_: self.queue,
             "RememberedDomainLists": lambda *_: self.domains,
             "TableClientLimiter": lambda *_, **__: self.limiter,

@@ -1,31 +1,50 @@
-"""Short codes: which are valid, which are reserved, and how one is derived from a request."""
+"""Short codes: which are valid, which are reserved, and how one is derived from a request, or drawn."""
 
 import hashlib
+import hmac
 import re
+import secrets
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from squrl.links import Kind
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 LENGTH = 7  # 62^7 = 3.5 x 10^12 codes
 PROBES = 8  # with a billion links, all eight are taken by others once in 10^28 requests
+DRAWS = 3  # with a billion links, all three are taken once in 10^10 requests that draw at all
+SECRET_BYTES = 32
 
 # Path segments that the API uses or may use, and names that browsers and crawlers ask for; in any case of letters.
 RESERVED = frozenset(
     {"create", "stats", "links", "health", "admin", "api", "docs", "openapi", "static", "assets", "login", "logout"}
-    | {"favicon", "robots", "sitemap", "well-known", "index"}
+    | {
+        "favicon",
+        "robots",
+        "sitemap",
+        "well-known",
+        "index",
+        "bulk",
+        "keys",
+        "domains",
+        "qr",
+        "preview",
+        "app",
+        "events",
+    }
+    | {"security", "apple-touch-icon"}
 )
 
 PATTERN = "^[A-Za-z0-9_-]{3,20}$"  # of a code that a caller may choose
-_VALID = re.compile(r"[A-Za-z0-9_-]{3,20}")
-
-Derivation = Callable[[Kind, int], str]
+_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def is_well_formed(code: str) -> bool:
-    """Tell whether `code` has the form of a code: 3 to 20 letters, digits, underscores and hyphens."""
-    return _VALID.fullmatch(code) is not None
+    """Tell whether a link may have this code: 1 to 64 letters, digits, underscores and hyphens.
+
+    Imported codes may be shorter or longer than those that a caller may choose (`PATTERN`).
+    """
+    return _WELL_FORMED.fullmatch(code) is not None
 
 
 def is_reserved(code: str) -> bool:
@@ -33,15 +52,15 @@ def is_reserved(code: str) -> bool:
     return code.lower() in RESERVED
 
 
-def derive(kind: Kind, probe: int) -> str:
-    """Return the code that belongs to a kind of link and a probe number: base62 of a SHA-256 over both.
+def derive(kind: Kind, probe: int, secret: bytes) -> str:
+    """Return the code that belongs to a kind of link and a probe number: base62 of an HMAC-SHA-256 over both.
 
     Everyone who makes the same link at the same time gets the same code, so that the table's key decides who was
-    first. Nothing in it is random.
+    first. Who doesn't know the secret can't work out, and squat, the codes of a destination.
     """
     # A destination holds no white space, so no two requests give the same text.
     text = f"{probe} {kind.redirect_type} {kind.ttl_hours} {kind.original_url}"
-    number = int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
+    number = int.from_bytes(hmac.digest(secret, text.encode(), hashlib.sha256), "big")
     digits = []
     for _ in range(LENGTH):
         number, digit = divmod(number, len(ALPHABET))
@@ -49,7 +68,15 @@ def derive(kind: Kind, probe: int) -> str:
     return "".join(digits)
 
 
-def candidates(kind: Kind, derivation: Derivation = derive) -> Iterator[str]:
-    """Yield the codes that a link of this kind may have, in the order in which they are tried."""
-    codes = (derivation(kind, probe) for probe in range(PROBES))
-    return (code for code in codes if not is_reserved(code))
+def draw() -> str:
+    """Return a random code."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def candidates(kind: Kind, secret: bytes) -> Iterator[str]:
+    """Yield the codes that a link of this kind may have, in the order in which they are tried.
+
+    The last ones are drawn, for when others hold all that are derived: "exactly one" doesn't cover that case.
+    """
+    yield from (code for probe in range(PROBES) if not is_reserved(code := derive(kind, probe, secret)))
+    yield from (code for _ in range(DRAWS) if not is_reserved(code := draw()))

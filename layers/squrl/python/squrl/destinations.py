@@ -15,8 +15,11 @@ import ada_url
 from squrl.errors import InvalidUrl
 
 MAX_BYTES = 2048  # DynamoDB's limit for an index's partition key
+_LONGEST = 4096  # characters: what is longer is refused before anything expensive looks at it
 
 _FORM = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<authority>[^/?#]*))?(?P<behind>.*)")
+# What browsers take off a pasted URL: "C0 control or space" (https://url.spec.whatwg.org/#concept-basic-url-parser).
+_AROUND = "".join(map(chr, range(0x21)))
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")  # white space, control characters, backslash
 
 # What is no public destination, from IANA's registries of special-purpose addresses and of address space
@@ -54,8 +57,9 @@ _PRIVATE_IPV6 = tuple(
         ),
     )
 )
-# IPv6 that carries an IPv4 address, with the number of bits behind it: mapped, NAT64 and 6to4.
-_CARRIERS = ((IPv6Network("::ffff:0:0/96"), 0), (IPv6Network("64:ff9b::/96"), 0), (IPv6Network("2002::/16"), 80))
+# IPv6 that carries an IPv4 address: mapped, NAT64 and 6to4. No destination needs that spelling, and lists of denied
+# addresses would not know it.
+_CARRIERS = tuple(map(IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")))
 
 _PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".home.arpa")
 
@@ -78,11 +82,16 @@ class Rules(NamedTuple):
 def accept(url: str, rules: Rules) -> str:
     """Return a destination as it is stored: scheme and host in lower case, the host in ASCII, no default port.
 
+    White space around the whole is taken off, as browsers do with what was pasted.
+
     Raises
     ------
     InvalidUrl
         If the URL breaks a rule; the message says which.
     """
+    if len(url) > _LONGEST:
+        raise InvalidUrl(f"The URL must have at most {MAX_BYTES} bytes")
+    url = url.strip(_AROUND)
     scheme, behind_host = _split(url)
     try:
         read = ada_url.URL(url)
@@ -99,6 +108,8 @@ def accept(url: str, rules: Rules) -> str:
         raise InvalidUrl("The URL must not lead to this shortener itself")
     if read.host_type == ada_url.HostType.DEFAULT:
         _check_name(host)
+    if read.host_type == ada_url.HostType.IPV6 and any(IPv6Address(host.strip("[]")) in each for each in _CARRIERS):
+        raise InvalidUrl("The URL must not have an IPv6 address that carries an IPv4 address")
     if not rules.allow_private and _is_private(host, read.host_type):
         raise InvalidUrl("The URL must lead to a public host, not to a private or reserved address or name")
     return stored
@@ -117,7 +128,7 @@ def _split(url: str) -> tuple[str, str]:
         raise InvalidUrl("The URL must not contain white space, control characters or backslashes")
     form = _FORM.fullmatch(url)
     if form is None or (scheme := form["scheme"].lower()) not in ("http", "https"):
-        raise InvalidUrl("The URL must start with http:// or https://")
+        raise InvalidUrl("The URL must start with http:// or https://, as in https://example.com/path")
     if not form["authority"]:
         raise InvalidUrl("The URL must have a host behind http:// or https://")
     if "@" in form["authority"]:
@@ -166,7 +177,4 @@ def _is_private_ipv4(address: IPv4Address) -> bool:
 
 
 def _is_private_ipv6(address: IPv6Address) -> bool:
-    for network, bits_behind in _CARRIERS:
-        if address in network:
-            return _is_private_ipv4(IPv4Address(int(address) >> bits_behind & 0xFFFFFFFF))
     return address not in _GLOBAL_IPV6 or any(address in network for network in _PRIVATE_IPV6)

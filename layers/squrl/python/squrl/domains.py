@@ -1,16 +1,18 @@
 """Which domains links may lead to: the operator's lists, and what they mean."""
 
 import re
+import socket
 import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 _AUTHORITY = re.compile(r"[A-Za-z]+://([^/?#\\]*)")
+_ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")  # browsers read that as an IPv4 address
 _NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
 
 
 class DomainLists(NamedTuple):
-    """The operator's lists. A name on them stands for its subdomains, too.
+    """The operator's lists. A name on them stands for its subdomains, too; an IP address for itself.
 
     Attributes
     ----------
@@ -30,11 +32,11 @@ class DomainLists(NamedTuple):
         Raises
         ------
         ValueError
-            If there are other lists than these, or an entry isn't a host name.
+            If there are other lists than these, or an entry is neither a host name nor an IP address.
         """
         if unknown := lists.keys() - set(cls._fields):
             raise ValueError(f"there is no list {', '.join(sorted(unknown))}")
-        return cls(**{name: frozenset(map(_read_name, names)) for name, names in lists.items()})
+        return cls(**{name: frozenset(map(read_entry, names)) for name, names in lists.items()})
 
     def permits(self, destination: str) -> bool:
         """Tell whether links may lead to a destination, as it is stored."""
@@ -46,11 +48,19 @@ class DomainLists(NamedTuple):
         return names.isdisjoint(self.denied) and (not self.allowed or not names.isdisjoint(self.allowed))
 
 
-def _read_name(text: str) -> str:
-    name = _canonical(text)
-    if not _NAME.fullmatch(name):
-        raise ValueError("not a host name")
-    return name
+def read_entry(text: str) -> str:
+    """Return an entry of a list in the form in which it is compared: an IP address may come in any spelling.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a host name nor an IP address.
+    """
+    entry = _canonical(text)
+    is_address = entry in (_ipv4(entry, otherwise=""), _ipv6(entry, otherwise=""))
+    if entry == "" or (not is_address and (not _NAME.fullmatch(entry) or _ENDS_IN_NUMBER.search(entry))):
+        raise ValueError("neither a host name nor an IP address")
+    return entry
 
 
 def _host(destination: str) -> str:
@@ -61,9 +71,30 @@ def _host(destination: str) -> str:
 
 
 def _canonical(name: str) -> str:
-    """Return a host name in lower case, without a dot at its end, an international one as punycode."""
-    name = name.lower().rstrip(".")
-    if name.isascii():
-        return name
-    labels = unicodedata.normalize("NFKC", name).split(".")
+    """Return a host name in lower case, without a dot at its end, an international one as punycode.
+
+    An IP address becomes its usual spelling, an IPv6 one without brackets. What has a colon is an IPv6 address.
+    """
+    name = unicodedata.normalize("NFKC", name).lower().rstrip(".")
+    if ":" in name:
+        return _ipv6(name.removeprefix("[").removesuffix("]"), otherwise=name)
+    if _ENDS_IN_NUMBER.search(name):
+        return _ipv4(name, otherwise=name)
+    labels = name.split(".")
     return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
+
+
+def _ipv4(text: str, *, otherwise: str) -> str:
+    """Return an IPv4 address in its usual spelling. The C library reads the spellings that browsers do."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(text))
+    except (OSError, ValueError):
+        return otherwise
+
+
+def _ipv6(text: str, *, otherwise: str) -> str:
+    """Return an IPv6 address in its usual spelling; something else for text that isn't one."""
+    try:
+        return socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, text))
+    except (OSError, ValueError):  # the latter for what C can't hold
+        return otherwise

@@ -72,6 +72,18 @@ class Gone(SqurlError):
     status = 410
 
 
+class Forbidden(SqurlError):
+    """The request comes from a page or through a door that isn't allowed."""
+
+    status = 403
+
+
+class PayloadTooLarge(SqurlError):
+    """The body is over the limit."""
+
+    status = 413
+
+
 class RateLimitExceeded(SqurlError):
     """More was asked than the table or the operator allows; what was asked has not been done."""
 

@@ -55,22 +55,25 @@ class Followed(NamedTuple):
 
 
 class RecentLinks:
-    """What a process read of links that are clicked more often than they can be written: a few, for two seconds."""
+    """What a process read of codes that are asked for more often than the table allows: a few, for two seconds.
+
+    What isn't live, or isn't there, is remembered as well: a popular link that was taken down is still asked for.
+    """
 
     def __init__(self) -> None:
-        self._links: dict[str, tuple[int, Link]] = {}
+        self._links: dict[str, tuple[int, Link | None]] = {}
 
     def read(self, short_code: str, store: LinkStore, now: int) -> Link | None:
         """Read a link at `now`, in Unix seconds; at most every two seconds: the throttled ones are the popular ones."""
         read_at, link = self._links.get(short_code, (0, None))
         # One that has expired meanwhile is read again: its code may have a new owner.
-        if link is not None and 0 <= now - read_at < RECENT_SECONDS and link.is_live(now):
+        has_expired = link is not None and link.is_live(read_at) and not link.is_live(now)
+        if short_code in self._links and 0 <= now - read_at < RECENT_SECONDS and not has_expired:
             return link
         link = store.get(short_code)
-        if link is not None:
-            if len(self._links) >= RECENT_LINKS:
-                self._links.clear()
-            self._links[short_code] = now, link
+        if len(self._links) >= RECENT_LINKS:
+            self._links.clear()
+        self._links[short_code] = now, link
         return link
 
 

@@ -76,20 +76,34 @@ class LinkStore(Protocol):
         They are for the link of that `created_at` alone: its code may have passed to another one.
         """
 
-    def find_live(self, kind: Kind, now: int) -> str | None:
-        """Return the code of the oldest live link of this kind, as far as the index knows (eventually consistent)."""
-
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         """Extend the lifetime if this is still a live link of this kind that expires sooner, and return it as it is."""
 
     def claim(self, link: Link, now: int) -> Claimed | HeldBy:
-        """Write the link if its code is free or has expired."""
+        """Write the link if its code is free, or was this very kind's and has expired.
+
+        For others an expired code stays taken until the store has collected the row: nobody inherits the visitors of a
+        printed link in the second of its expiry.
+        """
 
     def disable(self, short_code: str) -> Link | None:
         """Take a link down for good: nothing makes, renews, claims or collects it. ``None`` if there is no link."""
 
     def enable(self, short_code: str) -> Link | None:
         """Bring a disabled link back; it ends when it would have ended. ``None`` if there is no link."""
+
+
+class SecretStore(Protocol):
+    """Keeps the secret from which codes follow. It goes wherever the links go."""
+
+    def secret(self) -> bytes:
+        """Return the secret. Whoever asks first makes it, and all who ask get the same.
+
+        Raises
+        ------
+        Throttled, Unavailable
+            If it can't be had.
+        """
 
 
 class ClickQueue(Protocol):

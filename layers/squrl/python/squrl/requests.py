@@ -6,7 +6,7 @@ The API's description (docs/openapi.yaml) has these models' schemas.
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic import ValidationError as PydanticError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -37,6 +37,11 @@ def _is_text(value: object) -> str:
     return value
 
 
+def _as_integer(value: object) -> object:
+    """Take 24.0 for 24, as JSON Schema does: some clients write every number that way."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _is_not_reserved(code: str) -> str:
     if codes.is_reserved(code):
         raise PydanticCustomError("reserved", "is reserved")
@@ -55,7 +60,7 @@ class CreateRequest(BaseModel):
     custom_code: Annotated[str, Field(pattern=codes.PATTERN), AfterValidator(_is_not_reserved)] | None = Field(
         None, description="The code to use. Reserved, in any case: " + ", ".join(sorted(codes.RESERVED)) + "."
     )
-    ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS)] | None = Field(
+    ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS), BeforeValidator(_as_integer)] | None = Field(
         None, description="The lifetime in hours. Absent, or null, means that the link never expires."
     )
     redirect_type: Literal["301", "302"] | None = Field(

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
@@ -42,9 +42,7 @@ class Settings:
         SettingsError
             If a variable is missing or its value can't be used.
         """
-        values: dict[str, Any] = {
-            field.name: _value(environment, field.name.upper(), field.type) for field in fields(cls)
-        }
+        values: dict[str, Any] = {each.name: _value(environment, each.name.upper(), each.type) for each in fields(cls)}
         return cls(**values)
 
 
@@ -71,10 +69,13 @@ class ApiSettings(Settings):
         The table that has the domain lists.
     domain_name : str
         The stack's own domain; empty if it has none.
+    origin_secret : str
+        What a CDN before the API sends as ``X-Origin-Secret``; empty where there is none, and clients come directly.
     """
 
     durable_table_name: str
     domain_name: str
+    origin_secret: str = field(repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -119,6 +120,8 @@ class CreateSettings(ApiSettings):
         How often a client may ask for a link; 0 for any number.
     client_key_id : str
         The HMAC key in KMS under which clients are counted; empty where none is limited.
+    cors_origin : str
+        Whose web pages may call the API; ``*`` for all, empty for none.
     """
 
     ephemeral_table_name: str
@@ -127,11 +130,14 @@ class CreateSettings(ApiSettings):
     store_creator_ip: bool
     creates_per_minute_per_client: int
     client_key_id: str
+    cors_origin: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not _BASE_URL.fullmatch(self.base_url):
             raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
+        if self.origin_secret and not self.origins:
+            raise SettingsError("BASE_URL must be set where ORIGIN_SECRET is: a CDN has a host of its own")
         if not _KEY_ID.fullmatch(self.client_key_id):
             raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from squrl import codes, destinations
 from squrl.errors import ConflictError, Gone, InvalidUrl, RateLimitExceeded
 from squrl.links import DISABLED, Kind, Link, timestamp
-from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore
+from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore, SecretStore, Unavailable
 from squrl.requests import CreateRequest
 
 
@@ -29,8 +29,8 @@ class Ports(NamedTuple):
     """What shortening needs of the outside."""
 
     store: LinkStore
+    secrets: SecretStore
     domains: DomainPolicy
-    limiter: ClientLimiter
 
 
 class Shortened(NamedTuple):
@@ -40,15 +40,19 @@ class Shortened(NamedTuple):
     created: bool
 
 
-def shorten(  # noqa: PLR0913 (the last one is for tests)
-    request: CreateRequest,
-    caller: Caller,
-    now: int,
-    ports: Ports,
-    rules: destinations.Rules,
-    *,
-    derivation: codes.Derivation = codes.derive,
-) -> Shortened:
+def admit(caller: Caller, limiter: ClientLimiter, now: int) -> None:
+    """Count a caller's request, before anything of it is looked at: a bad one costs as much as a good one.
+
+    Raises
+    ------
+    RateLimitExceeded
+        If the caller has had its requests of this minute.
+    """
+    if caller.address is not None and not limiter.permits(caller.address, now):
+        raise RateLimitExceeded("Too many requests from this address; try again later", retry_after=60 - now % 60)
+
+
+def shorten(request: CreateRequest, caller: Caller, now: int, ports: Ports, rules: destinations.Rules) -> Shortened:
     """Find or make the link for a request.
 
     Parameters
@@ -63,58 +67,42 @@ def shorten(  # noqa: PLR0913 (the last one is for tests)
         The outside.
     rules : destinations.Rules
         Which destinations there may be.
-    derivation : callable
-        How a code follows from a kind and a probe number.
 
     Raises
     ------
     InvalidUrl
         If the destination breaks a rule, or is in a domain that links may not lead to.
-    RateLimitExceeded
-        If the caller has had its requests of this minute.
     ConflictError
-        If the custom code is another link's, or every derived code is.
+        If the custom code is another link's.
     Gone
         If the link asked for was disabled.
     Throttled, Unavailable
-        If the store didn't answer in time.
+        If the store didn't answer in time, or others hold all codes that were tried, which no one has seen yet.
     """
     ports.domains.refresh()
     destination = destinations.accept(request.original_url, rules)
     if not ports.domains.current().permits(destination):
         raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
-    if caller.address is not None and not ports.limiter.permits(caller.address, now):
-        raise RateLimitExceeded("Too many requests from this address; try again later", retry_after=60 - now % 60)
     kind = Kind(destination, request.redirect_type or "301", request.ttl_hours)
-    if request.custom_code is None:
-        reused = _reuse_indexed(kind, ports.store, now)
-        if reused is not None:
-            return reused
     link = Link(
-        short_code="",
+        short_code=request.custom_code or "",
         kind=kind,
         created_at=timestamp(now),
         expires_at=kind.expires_at(now),
         custom_code=request.custom_code is not None,
         creator_ip=caller.address if caller.keeps_address else None,
     )
+    if request.custom_code is not None:
+        shortened = _claim(link, ports.store, now)
+        if shortened is None:
+            raise ConflictError("custom_code is taken by another link")
+        return shortened
     # The first of the request's codes that is free, or that already is this very link.
-    for code in codes.candidates(kind, derivation) if request.custom_code is None else [request.custom_code]:
+    for code in codes.candidates(kind, ports.secrets.secret()):
         shortened = _claim(replace(link, short_code=code), ports.store, now)
         if shortened is not None:
             return shortened
-    if request.custom_code is not None:
-        raise ConflictError("custom_code is taken by another link")
-    raise ConflictError("Every code for this destination is taken by another link; choose a custom_code")
-
-
-def _reuse_indexed(kind: Kind, store: LinkStore, now: int) -> Shortened | None:
-    """Reuse a link that the index knows, on proof from the table: the index may be behind."""
-    short_code = store.find_live(kind, now)
-    if short_code is None:
-        return None
-    link = store.get(short_code) if kind.ttl_hours is None else store.renew(short_code, kind, now)
-    return _reused(link, kind, now)
+    raise Unavailable
 
 
 def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
@@ -125,18 +113,12 @@ def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
         if isinstance(claim, Claimed):
             return Shortened(link, created=True)
         holder = claim.link
-        if holder.kind != link.kind:
+        # Who doesn't ask for a code gets none that somebody chose.
+        if holder.kind != link.kind or (holder.custom_code and not link.custom_code):
             return None
         if holder.status == DISABLED:
             raise Gone("This link was disabled")
         renewed = holder if link.kind.ttl_hours is None else store.renew(link.short_code, link.kind, now)
-        reused = _reused(renewed, link.kind, now)
-        if reused is not None:
-            return reused
+        if renewed is not None and renewed.kind == link.kind and renewed.is_live(now):
+            return Shortened(renewed, created=False)
     return None
-
-
-def _reused(link: Link | None, kind: Kind, now: int) -> Shortened | None:
-    if link is None or link.kind != kind or not link.is_live(now):
-        return None
-    return Shortened(link, created=False)

@@ -56,6 +56,9 @@ def observed(handler: Handler) -> LambdaHandler:
     # Lambda lets every level through, so that LogLevel alone decides; libraries would then log each request at DEBUG,
     # with all that is in it.
     logging.getLogger().setLevel(logging.WARNING)
+    # Powertools ranks the level of Lambda's own filter above this one, which has to let metrics through:
+    # https://github.com/aws-powertools/powertools-lambda-python/issues/7220
+    logger.setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
 
     @functools.cache
     def traced() -> Handler:

@@ -8,6 +8,7 @@ import random
 import time
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -24,6 +25,9 @@ from botocore.session import get_session
 from squrl.invocation import Invocation
 from squrl.ports import StoreError, Throttled, Unavailable
 
+# Seconds of the wall clock after which a connection isn't used again. It may have died while Lambda had frozen the
+# process, and who writes to a dead one can't know whether the service got it: a click would be uncertain.
+IDLE = 30
 BACKOFF = 0.05  # seconds before the second attempt at most; doubles with each further one
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
@@ -79,6 +83,16 @@ def connect(service: str, url: str | None = None) -> Any:  # noqa: ANN401 (each 
     client.meta.events.unregister("before-call", add_recursion_detection_header)
     client.meta.events.unregister("request-created", add_retry_headers)
     return client
+
+
+_used_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # when each client was asked last
+
+
+def _drop_idle_connections(client: Any) -> None:  # noqa: ANN401
+    now = time.time()
+    if not 0 <= now - _used_at.get(client, now) <= IDLE:
+        client.close()  # it connects again by itself
+    _used_at[client] = now
 
 
 class ConditionFailed(Exception):
@@ -143,6 +157,7 @@ class Service:
         failure: type[StoreError] = Unavailable
         cause: Exception | None = None
         may_be_applied = False
+        _drop_idle_connections(self._client)
         for repetition in range(attempts):
             pause = random.uniform(0, BACKOFF * 2 ** (repetition - 1)) if repetition else 0  # noqa: S311 (full jitter)
             if not self.invocation.has_time_for(pause + longest):

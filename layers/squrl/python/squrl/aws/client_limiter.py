@@ -10,6 +10,9 @@ from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.invocation import Incident, Invocation
 from squrl.links import timestamp
 
+# What a provider gives one household or office at least: https://www.rfc-editor.org/rfc/rfc6177#section-2
+NETWORK_BITS = 56
+
 
 @dataclass
 class DayKey:
@@ -50,7 +53,7 @@ class TableClientLimiter:
         self._limit = limit
 
     def permits(self, address: str, now: int) -> bool:
-        """See `ClientLimiter.permits`. The addresses of one IPv6 network of 64 bits are one client."""
+        """See `ClientLimiter.permits`. The addresses of one IPv6 network of 56 bits are one client."""
         if not (self._limit and self._key_id):
             return True
         try:
@@ -73,4 +76,4 @@ def _network(address: str) -> str:
     ip = ip_address(address)
     if isinstance(ip, IPv4Address):
         return str(ip)
-    return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
+    return str(ip.ipv4_mapped or ip_network((ip, NETWORK_BITS), strict=False))

@@ -3,25 +3,33 @@
 Every write is conditional, and its condition decides; nothing is read first to be written later.
 """
 
+import secrets
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from squrl import codes
 from squrl.aws.client import ConditionFailed, Service, failed_conditions
 from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.links import ACTIVE, DISABLED, Kind, Link
 from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted
 
-INDEX = "original-url-index"
 ATTEMPTS = 5
+SECRET_ROW = "#secret"  # noqa: S105 (the key of the secret's row: no code can be that)
 
 # `now` is the caller's clock. The table's TTL only collects, hours or days later, so every condition compares with the
 # clock itself.
 _IS_LIVE = "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now)"
-# A disabled link is never claimed: whoever took it down decides when it comes back.
-_IS_FREE = "attribute_not_exists(short_code) OR (#status = :active AND expires_at <= :now)"
+_IS_FREE = "attribute_not_exists(short_code)"
+# An expired code is free for its own kind alone. A disabled link is never claimed: whoever took it down decides when
+# it comes back.
+_IS_FREE_OR_ITS_OWN = (
+    f"{_IS_FREE} OR (#status = :active AND expires_at <= :now"
+    " AND original_url = :url AND redirect_type = :type AND ttl_hours = :hours)"
+)
 # The whole kind is repeated, since the code may have passed to another link. `expires_at < :new` keeps a duplicate
 # with a slow clock from shortening anybody's link.
 _IS_RENEWABLE = (
@@ -90,20 +98,6 @@ class LinksTable:
                 return LateClicks(len(missing), 0)
         return LateClicks(0, 0)
 
-    def find_live(self, kind: Kind, now: int) -> str | None:
-        """See `LinkStore.find_live`."""
-        lifetime = "attribute_not_exists(ttl_hours)" if kind.ttl_hours is None else "ttl_hours = :hours"
-        answer = self._call(
-            "query",
-            IndexName=INDEX,
-            KeyConditionExpression="original_url = :url",
-            FilterExpression=f"redirect_type = :type AND {lifetime} AND {_IS_LIVE}",
-            ExpressionAttributeNames=_STATUS,
-            ExpressionAttributeValues=_of(kind) | _at(now),
-            ProjectionExpression="short_code",  # a popular destination's page may hold thousands
-        )
-        return answer["Items"][0]["short_code"]["S"] if answer["Items"] else None
-
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         """See `LinkStore.renew`."""
         values = _of(kind) | _at(now) | {":new": {"N": str(kind.expires_at(now))}}
@@ -111,20 +105,38 @@ class LinksTable:
 
     def claim(self, link: Link, now: int) -> Claimed | HeldBy:
         """See `LinkStore.claim`."""
+        condition: dict[str, Any] = {"ConditionExpression": _IS_FREE}
+        if link.kind.ttl_hours is not None:  # else no link of this kind ever expires
+            condition = {
+                "ConditionExpression": _IS_FREE_OR_ITS_OWN,
+                "ExpressionAttributeNames": _STATUS,
+                "ExpressionAttributeValues": _at(now) | _of(link.kind),
+            }
         try:
-            self._call(
-                "put_item",
-                Item=to_item(link),
-                ConditionExpression=_IS_FREE,
-                ExpressionAttributeNames=_STATUS,
-                ExpressionAttributeValues=_at(now),
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
+            self._call("put_item", Item=to_item(link), **condition, ReturnValuesOnConditionCheckFailure="ALL_OLD")
         except ConditionFailed as failure:
             holder = _link(failure.item)
             is_its_own = failure.may_be_applied and holder == link
             return Claimed(link) if is_its_own else HeldBy(holder)
         return Claimed(link)
+
+    def secret(self) -> bytes:
+        """See `SecretStore.secret`. It is read once by each process."""
+        answer = self._call("get_item", Key=_key(SECRET_ROW), ConsistentRead=True)
+        return bytes(answer["Item"]["secret"]["B"]) if "Item" in answer else self._make_secret()
+
+    def _make_secret(self) -> bytes:
+        made = secrets.token_bytes(codes.SECRET_BYTES)
+        try:
+            self._call(
+                "put_item",
+                Item=_key(SECRET_ROW) | {"secret": {"B": made}},
+                ConditionExpression=_IS_FREE,
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failure:  # another process was faster, or an earlier attempt of this one
+            return bytes((failure.item or {})["secret"]["B"])
+        return made
 
     def disable(self, short_code: str) -> Link | None:
         """See `LinkStore.disable`. Without `collect_at` the table's TTL leaves the row alone, and with it the ban."""
@@ -176,6 +188,35 @@ class LinksTable:
             "ExpressionAttributeValues": {":clicks": {"N": str(len(clicks))}, ":created_at": {"S": created_at}},
         }
         return [{"Update": link}, *self._ephemeral.click_puts(clicks)]
+
+
+@dataclass
+class KnownSecret:
+    """The secret for codes as a process remembers it."""
+
+    secret: bytes = b""
+
+
+class RememberedSecret:
+    """A `SecretStore` that asks the table once in the life of a process.
+
+    Parameters
+    ----------
+    known : KnownSecret
+        The process's memory.
+    table : LinksTable
+        Where the secret is.
+    """
+
+    def __init__(self, known: KnownSecret, table: LinksTable) -> None:
+        self._known = known
+        self._table = table
+
+    def secret(self) -> bytes:
+        """See `SecretStore.secret`."""
+        if not self._known.secret:
+            self._known.secret = self._table.secret()
+        return self._known.secret
 
 
 def _update(short_code: str, update: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:

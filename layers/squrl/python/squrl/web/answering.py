@@ -4,11 +4,13 @@ The table is a dict, where Powertools' Event Handler would be a router: direct i
 requests, and redirect loads nothing that it doesn't use.
 """
 
+import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from squrl import telemetry
 from squrl.errors import (
+    Forbidden,
     InternalServerError,
     NotFound,
     RateLimitExceeded,
@@ -18,6 +20,7 @@ from squrl.errors import (
 )
 from squrl.invocation import Invocation
 from squrl.ports import Throttled, Unavailable
+from squrl.settings import ApiSettings
 from squrl.web.request import Request, UnknownEventError
 from squrl.web.response import Response, failure
 
@@ -29,8 +32,7 @@ def answer(
     event: Any,  # noqa: ANN401 (a direct invocation's event may be any JSON)
     invocation: Invocation,
     operations: Operations,
-    *,
-    has_domain: bool,
+    settings: ApiSettings,
 ) -> Any:  # noqa: ANN401 (a direct invocation's result may be any JSON)
     """Answer one event by the operation of its route, in the form that its kind of event asks for.
 
@@ -44,22 +46,25 @@ def answer(
         Handed on to the operation.
     operations : mapping of str to Operation
         By route: the API's route key, or `request.DIRECT`.
-    has_domain : bool
-        Whether the stack has a domain of its own.
+    settings : ApiSettings
+        The function's.
     """
+    has_domain = settings.domain_name != ""
     try:
-        request = Request(event)
+        request = Request(event, is_behind_cdn=settings.origin_secret != "")
     except UnknownEventError as error:
         telemetry.logger.warning("An event of an unknown kind was refused", marks=str(error))
         refusal = ValidationError([{"field": "body", "message": "body must come through the API, or directly"}])
         telemetry.record_error(refusal)
         return failure(refusal).to_http(has_domain=has_domain)
-    response = _response(request, invocation, operations)
+    response = _response(request, invocation, operations, settings.origin_secret)
     return response.to_http(has_domain=has_domain) if request.is_http else response.to_direct()
 
 
-def _response(request: Request, invocation: Invocation, operations: Operations) -> Response:
+def _response(request: Request, invocation: Invocation, operations: Operations, origin_secret: str) -> Response:
     try:
+        if request.is_http:
+            _require_origin(request, origin_secret)
         return operations.get(request.route, _unknown_route)(request, invocation)
     except Throttled:
         error: SqurlError = RateLimitExceeded("Too many requests; try again later")
@@ -73,6 +78,12 @@ def _response(request: Request, invocation: Invocation, operations: Operations) 
         return failure(defect)
     telemetry.record_error(error)
     return failure(error)
+
+
+def _require_origin(request: Request, secret: str) -> None:
+    """Refuse what comes past the CDN, where there is one: it alone knows the secret."""
+    if not hmac.compare_digest(request.header("x-origin-secret").encode(), secret.encode()) and secret:
+        raise Forbidden("This address is closed: use that of the short links")
 
 
 def _unknown_route(_request: Request, _invocation: Invocation) -> Response:

@@ -10,16 +10,20 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from squrl.errors import ValidationError
+from squrl.errors import Forbidden, PayloadTooLarge, ValidationError
 
 DIRECT = "direct"  # the route of a direct invocation
 
 # What the events of AWS's other services have: load balancers, REST APIs, function URLs, queues, topics, buses.
 _OTHER_KINDS = ("requestContext", "headers", "httpMethod", "version", "Records")
 _MAX_DIGITS = 4000  # Python reads 4300 at most
+MAX_BODY = 32 * 1024  # bytes
+# What stands behind a code that was copied from a text, and that no code can have.
+_LONGEST_PATH = 512  # characters that are looked at: the longest code has 64
+_BEHIND_CODE = re.compile(r"[/\s.,;:!?)\]}>'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a]+$")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -34,6 +38,8 @@ class Request:
     ----------
     event : any JSON value
         What Lambda hands to the function.
+    is_behind_cdn : bool
+        Whether CloudFront stands before the API, and so is the one who knows the client.
 
     Attributes
     ----------
@@ -48,7 +54,8 @@ class Request:
         If it is of no known kind.
     """
 
-    def __init__(self, event: Any) -> None:  # noqa: ANN401 (a direct invocation's event may be any JSON)
+    def __init__(self, event: Any, *, is_behind_cdn: bool = False) -> None:  # noqa: ANN401 (an event may be any JSON)
+        self._is_behind_cdn = is_behind_cdn
         context = _mapping(_mapping(event).get("requestContext"))
         self.is_http = isinstance(context.get("http"), dict)
         marks = [mark for mark in _OTHER_KINDS if mark in _mapping(event)]
@@ -62,11 +69,24 @@ class Request:
         self._headers = {name.lower(): value for name, value in _mapping(_mapping(event).get("headers")).items()}
 
     @property
-    def source_ip(self) -> str | None:
-        """The caller's address; ``None`` for a direct invocation."""
+    def method(self) -> str:
+        """The HTTP method; empty for a direct invocation."""
+        return str(self._http.get("method", ""))
+
+    @property
+    def client_address(self) -> str | None:
+        """The client's IP address; ``None`` for a direct invocation."""
         if not self.is_http:
             return None
+        if self._is_behind_cdn:  # such as 198.51.100.10:46532, an IPv6 address without brackets:
+            # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-cloudfront-headers.html
+            return self.header("cloudfront-viewer-address").rpartition(":")[0].strip("[]")
         return str(self._http.get("sourceIp"))
+
+    def header(self, name: str) -> str:
+        """Return a header by its name in lower case; empty if it isn't there."""
+        value = self._headers.get(name)
+        return value if isinstance(value, str) else ""
 
     @property
     def origins(self) -> list[str]:
@@ -77,10 +97,34 @@ class Request:
         hosts = self._headers.get("host"), self._domain_name  # domainName lacks the port
         return [f"{scheme}://{host}" for host in hosts if isinstance(host, str) and _HOST.fullmatch(host)]
 
-    def path_parameter(self, name: str) -> str:
-        """Return a part of the path, decoded by the API; empty if it isn't there."""
-        value = _mapping(_mapping(self._event).get("pathParameters")).get(name)
-        return value if isinstance(value, str) else ""
+    def short_code(self) -> str:
+        """Return the code in the path, which the API has decoded, without what people copy along with it."""
+        code = _mapping(self._event.get("pathParameters")).get("short_code")
+        path = self._event.get("rawPath")  # of the route $default, which takes what has a slash behind it
+        text = code if isinstance(code, str) else path.removeprefix("/") if isinstance(path, str) else ""
+        return _BEHIND_CODE.sub("", text[:_LONGEST_PATH])
+
+    def require_same_site(self, origins: Collection[str], cors_origin: str) -> None:
+        """Refuse a request that a page of another site makes in its visitor's name.
+
+        Parameters
+        ----------
+        origins : collection of str
+            Where the stack is known to answer.
+        cors_origin : str
+            Whose pages may call the API, ``*`` for all, empty for none.
+
+        Raises
+        ------
+        Forbidden
+            If the browser says that it is one.
+        """
+        if cors_origin == "*":
+            return
+        origin = self.header("origin")
+        is_allowed = origin in {*origins, cors_origin} or (origin and host_of(origin) in map(host_of, self.origins[:1]))
+        if not is_allowed and (origin or self.header("sec-fetch-site") == "cross-site"):
+            raise Forbidden("A page of another site may not create links")
 
     def fields(self) -> Mapping[str, Any]:
         """Return the request's JSON object: the body over HTTP, the event itself in a direct invocation.
@@ -89,6 +133,8 @@ class Request:
         ------
         ValidationError
             If there is none; its one detail has the field ``body``.
+        PayloadTooLarge
+            If the body is over `MAX_BODY`; it isn't parsed.
         """
         value = self._body() if self.is_http else self._event
         if not isinstance(value, dict):
@@ -97,11 +143,18 @@ class Request:
 
     def _body(self) -> object:
         body = self._event.get("body")
+        if not isinstance(body, str):
+            return None
+        is_encoded = bool(self._event.get("isBase64Encoded"))
+        if len(body) * 3 // 4 - 2 > MAX_BODY if is_encoded else len(body) > MAX_BODY:
+            raise PayloadTooLarge(f"body must have at most {MAX_BODY} bytes")
         try:
-            if self._event.get("isBase64Encoded"):
-                body = base64.b64decode(body, validate=True)
-            return json.loads(body, parse_constant=_refuse, parse_int=_read_int)
-        except (TypeError, ValueError, binascii.Error, RecursionError):
+            octets = base64.b64decode(body, validate=True) if is_encoded else body.encode()
+            if len(octets) > MAX_BODY:
+                raise PayloadTooLarge(f"body must have at most {MAX_BODY} bytes")
+            # Some clients write a byte order mark, which RFC 8259 lets a reader ignore.
+            return json.loads(octets.decode("utf-8-sig"), parse_constant=_refuse, parse_int=_read_int)
+        except (ValueError, binascii.Error, RecursionError):
             return None
 
 

@@ -6,16 +6,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote
 
 from squrl.errors import SqurlError
 
 NO_STORE = {"Cache-Control": "no-store"}
 
-# On every answer over HTTP: no guessing of types, no word to the destination of where a visitor comes from, and no
-# short URL in a search engine's index.
-_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+# On every answer over HTTP: no guessing of types, and no short URL in a search engine's index.
+_HEADERS = {"X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex"}
+# Not on a redirect: what a destination learns of where a visitor comes from is the linking page's matter.
+_NO_REFERRER = {"Referrer-Policy": "no-referrer"}
 _HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+# What the URL Standard percent-encodes in each part of a URL of http or https.
+_BESIDE_PATH = re.compile(r"[^!$-;=@-\]_a-z|~]+")
+_BESIDE_QUERY = re.compile(r"[^!$-&(-;=?-~]+")
+_BESIDE_FRAGMENT = re.compile(r"[^!#-;=?-_a-~]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class Response:
     def to_http(self, *, has_domain: bool) -> dict[str, Any]:
         """Return the response as an HTTP API takes it. A stack that `has_domain` asks browsers for HTTPS only."""
         headers = {**self.headers, **_HEADERS, **(_HTTPS_ONLY if has_domain else {})}
+        if self.status // 100 != 3:  # noqa: PLR2004 (redirects)
+            headers |= _NO_REFERRER
         answer: dict[str, Any] = {"statusCode": self.status, "headers": headers, "body": ""}
         if self.body is not None:
             headers["Content-Type"] = self.content_type
@@ -66,8 +74,18 @@ def failure(error: SqurlError) -> Response:
 
 
 def location(destination: str) -> str:
-    """Return a stored destination as a ``Location`` header carries it.
+    """Return a stored destination as a ``Location`` header carries it: every client then asks for what a browser would.
 
-    Characters beyond ASCII are percent-encoded as UTF-8; nothing else changes.
+    Path, query and fragment are percent-encoded by the URL Standard's sets; nothing else changes, no dot segments are
+    resolved: https://url.spec.whatwg.org/#percent-encoded-bytes
     """
-    return re.sub(r"[^\x00-\x7f]+", lambda beyond: quote(beyond[0]), destination)
+    before_fragment, hash_, fragment = destination.partition("#")
+    path, question_mark, query = before_fragment.partition("?")
+    return (
+        f"{_BESIDE_PATH.sub(_percent_encoded, path)}{question_mark}{_BESIDE_QUERY.sub(_percent_encoded, query)}"
+        f"{hash_}{_BESIDE_FRAGMENT.sub(_percent_encoded, fragment)}"
+    )
+
+
+def _percent_encoded(characters: re.Match[str]) -> str:
+    return "".join(f"%{octet:02X}" for octet in characters[0].encode())
