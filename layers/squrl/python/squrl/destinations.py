@@ -15,7 +15,7 @@ import ada_url
 from squrl.errors import InvalidUrl
 
 MAX_BYTES = 2048  # DynamoDB's limit for an index's partition key
-_LONGEST = 4096  # characters: what is longer is refused before anything expensive looks at it
+MAX_CHARACTERS = 4096  # what is longer is refused before anything expensive looks at it
 
 _FORM = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<authority>[^/?#]*))?(?P<behind>.*)")
 # What browsers take off a pasted URL: "C0 control or space" (https://url.spec.whatwg.org/#concept-basic-url-parser).
@@ -89,7 +89,7 @@ def accept(url: str, rules: Rules) -> str:
     InvalidUrl
         If the URL breaks a rule; the message says which.
     """
-    if len(url) > _LONGEST:
+    if len(url) > MAX_CHARACTERS:
         raise InvalidUrl(f"The URL must have at most {MAX_BYTES} bytes")
     url = url.strip(_AROUND)
     scheme, behind_host = _split(url)
