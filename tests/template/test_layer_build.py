@@ -98,4 +98,5 @@ def test_given_the_layer_when_built_then_its_size_stays_in_its_budget_and_it_has
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     has_compiler = "has no byte code" not in built.stderr
     assert sum(path.stat().st_size for path in files) <= (7 if has_compiler else 10) * 2**20
-    assert {path.suffix for path in (tmp_path / "python" / "squrl").iterdir()} == {".pyc" if has_compiler else ".py"}
+    suffixes = {path.suffix for path in (tmp_path / "python" / "squrl").rglob("*") if path.is_file()}
+    assert suffixes == {".pyc" if has_compiler else ".py"}
