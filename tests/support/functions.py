@@ -4,9 +4,10 @@
 """
 
 import importlib.util
+import io
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,7 @@ from unittest.mock import patch
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from squrl import telemetry
 from tests.support import events
 from tests.support.fakes import FakeClickQueue, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore
 from tests.template.stack import Stack, read
@@ -76,6 +78,8 @@ class Functions:
         The fakes, which all functions share.
     parameters : dict of str to str
         The stack's, for the next invocations.
+    written : list of dict
+        What the last invocation wrote: log records and metrics, in order.
     """
 
     def __init__(self) -> None:
@@ -84,24 +88,48 @@ class Functions:
         self.domains = FakeDomainPolicy()
         self.limiter = FakeClientLimiter()
         self.parameters: dict[str, str] = {}
+        self.written: list[dict[str, Any]] = []
         self._loaded: dict[Any, ModuleType] = {}
 
     def invoke(self, function: str, event: Any, *, remaining_ms: int = 5000) -> Any:
         """Return a function's answer, which the runtime could send."""
-        module = self._module(function)
+        module, environment = self._module(function), variables(function, **self.parameters)
         ports = {
             "LinksTable": lambda *_: self.store,
             "SqsClickQueue": lambda *_: self.queue,
             "RememberedDomainLists": lambda *_: self.domains,
             "TableClientLimiter": lambda *_, **__: self.limiter,
         }
+        output = io.StringIO()
         with ExitStack() as stack:
             for name, fake in ports.items():
                 if hasattr(module, name):
                     stack.enter_context(patch.object(module, name, fake))
-            answer = module.lambda_handler(event, Context(remaining_ms))
+            stack.enter_context(patch.dict(os.environ, environment))
+            # The package was imported before, with other variables and for another standard output.
+            stack.enter_context(patch.object(telemetry.metrics, "service", environment["POWERTOOLS_SERVICE_NAME"]))
+            stack.enter_context(patch.object(telemetry.logger.registered_handler, "stream", output))
+            stack.enter_context(redirect_stdout(output))
+            try:
+                answer = module.lambda_handler(event, Context(remaining_ms))
+            finally:
+                self.written = [json.loads(line) for line in output.getvalue().splitlines()]
         json.dumps(answer, ensure_ascii=False).encode()
         return answer
+
+    def metrics(self) -> dict[str, list[dict[str, str]]]:
+        """Return the metrics of the last invocation, with the dimensions that each was written under."""
+        found: dict[str, list[dict[str, str]]] = {}
+        for record in self.written:
+            for directive in record.get("_aws", {}).get("CloudWatchMetrics", ()):
+                for metric in directive["Metrics"]:
+                    dimensions = [{name: record[name] for name in names} for names in directive["Dimensions"]]
+                    found.setdefault(metric["Name"], []).extend(dimensions)
+        return found
+
+    def log(self) -> list[dict[str, Any]]:
+        """Return the log records of the last invocation."""
+        return [record for record in self.written if "_aws" not in record]
 
     def _module(self, function: str) -> ModuleType:
         key = function, *sorted(self.parameters.items())
