@@ -13,7 +13,7 @@ from tests.support.fakes import NOW, a_link
 RIGHT: dict[str, Any] = {"id": "a" * 32, "short_code": "abc", "created_at": "2026-11-22T10:30:00Z", "clicked_at": NOW}
 
 
-def test_given_a_click_when_sent_and_read_then_it_is_the_same_and_tells_of_no_visitor():
+def test_given_a_click_when_sent_and_read_then_it_is_the_same():
     click = Click.on(a_link(), NOW)
 
     message = click.to_message()

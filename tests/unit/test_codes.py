@@ -77,7 +77,7 @@ def test_given_a_word_that_resembles_a_reserved_one_when_checked_then_it_is_free
 
 
 @pytest.mark.parametrize(("kind", "probe", "code"), PINNED)
-def test_given_a_request_of_an_earlier_release_when_derived_then_its_code_is_the_same(kind, probe, code):
+def test_given_a_request_of_an_earlier_release_when_derived_then_its_code_stays(kind, probe, code):
     derived = codes.derive(kind, probe)
 
     assert derived == code

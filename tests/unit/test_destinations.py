@@ -364,7 +364,7 @@ def test_given_a_special_address_when_asked_for_then_it_is_refused(host):
 
 
 @pytest.mark.parametrize("host", [*NEIGHBOURS, *map("[{}]".format, PUBLIC_IPV6)])
-def test_given_a_public_address_when_it_borders_on_a_special_one_then_it_is_accepted(host):
+def test_given_a_public_address_when_next_to_a_special_one_then_it_is_accepted(host):
     destination = accept(f"http://{host}/", PUBLIC)
 
     assert destination == f"http://{host}/"
@@ -531,7 +531,7 @@ def test_given_megabytes_of_anything_when_refused_then_that_takes_no_time(url):
     ],
     ids=ascii,
 )
-def test_given_a_host_that_the_parser_normalises_wrongly_when_accepted_then_it_is_refused(host):
+def test_given_a_host_that_ada_normalises_wrongly_when_accepted_then_it_is_refused(host):
     message = refusal(f"http://www.{host}.com/")
 
     assert AMBIGUOUS in message

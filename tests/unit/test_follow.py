@@ -94,7 +94,7 @@ def test_given_a_denied_domain_when_a_link_to_it_is_followed_then_it_is_gone(por
     assert len(ports.store.calls) == ports.domains.refreshed == 1
 
 
-def test_given_lists_when_followed_then_their_reading_begins_before_the_store_is_asked(ports):
+def test_given_domain_lists_when_followed_then_their_reading_begins_first(ports):
     ports.domains.refresh = lambda: ports.store.calls.append("refresh")
 
     follow("abc", NOW, ports, is_click=True)
@@ -154,7 +154,7 @@ def test_given_no_live_link_when_throttled_then_no_click_is_queued(throttled, li
     assert (*seen(followed), throttled.queue.clicks) == (Outcome.NONE, miss, [])
 
 
-def test_given_a_link_that_everybody_clicks_when_throttled_then_reads_are_two_seconds_apart(throttled):
+def test_given_a_popular_link_when_throttled_then_reads_are_two_seconds_apart(throttled):
     for at in (0, 0, 1, 2, 3, 4, -1):  # the last one by a clock that was set back
         follow("abc", NOW + at, throttled, is_click=True)
 

@@ -6,7 +6,7 @@ from squrl.invocation import MARGIN, Invocation
 
 
 @pytest.mark.parametrize(("passed", "has_time"), [(0, True), (1.5, True), (1.75, False), (10, False)])
-def test_given_an_invocation_when_time_passes_then_what_would_end_too_late_is_not_begun(clock, passed, has_time):
+def test_given_an_invocation_when_time_passes_then_what_is_left_shrinks(clock, passed, has_time):
     invocation = Invocation(round(1000 * (MARGIN + 2.5)))
 
     clock.monotonic += passed

@@ -56,7 +56,7 @@ def test_given_a_link_that_is_no_more_when_clicks_are_added_then_they_are_discar
 
 
 @pytest.mark.parametrize("failure", [Throttled(), Unavailable()], ids=repr)
-def test_given_a_link_that_cannot_be_written_when_added_then_its_messages_come_again(store, failure, monkeypatch):
+def test_given_a_link_that_can_not_be_written_when_added_then_its_clicks_return(store, failure, monkeypatch):
     add_clicks = store.add_clicks
 
     def fail_for_abc(short_code, *arguments):
