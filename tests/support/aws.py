@@ -19,6 +19,8 @@ from squrl.aws.client import TIMEOUTS
 class ScriptedClient:
     """A client of any service: it answers each call with the next line of a script, and with the last one for ever.
 
+    A line that is an error is raised; what a function returns is the answer.
+
     Attributes
     ----------
     requests : list of dict
@@ -39,7 +41,7 @@ class ScriptedClient:
         line = self._script.pop(0) if len(self._script) > 1 else self._script[0]
         if isinstance(line, Exception):
             raise line
-        return line
+        return line() if callable(line) else line
 
 
 def refusal(code: str, status: int = 400, **more: Any) -> ClientError:
