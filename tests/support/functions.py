@@ -7,7 +7,8 @@ import importlib.util
 import io
 import json
 import os
-from contextlib import ExitStack, redirect_stdout
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -34,7 +35,7 @@ ACCOUNT = {
 @cache
 def variables(function: str, **parameters: str) -> dict[str, str]:
     """Return what the template and Lambda give a function, by its folder, for parameters of the stack."""
-    properties = Stack(read(), **parameters).resources[FOLDERS[function]]["Properties"]
+    properties = _stack(**parameters).resources[FOLDERS[function]]["Properties"]
     logging = properties["LoggingConfig"]
     declared: dict[str, str] = properties["Environment"]["Variables"]
     lambdas_own = {
@@ -42,6 +43,11 @@ def variables(function: str, **parameters: str) -> dict[str, str]:
         "AWS_LAMBDA_LOG_LEVEL": logging["ApplicationLogLevel"],
     }
     return ACCOUNT | lambdas_own | declared
+
+
+@cache
+def _stack(**parameters: str) -> Stack:
+    return Stack(read(), **parameters)
 
 
 class Context(LambdaContext):
@@ -67,6 +73,39 @@ def load(function: str, environment: dict[str, str]) -> ModuleType:
     with patch.dict(os.environ, environment):
         spec.loader.exec_module(module)
     return module
+
+
+@contextmanager
+def as_lambda(environment: dict[str, str]) -> Iterator[list[dict[str, Any]]]:
+    """Let functions run with these variables; yield a list that has at the end what they wrote."""
+    written: list[dict[str, Any]] = []
+    # The package was imported before, with other variables and for another standard output.
+    with (
+        patch.dict(os.environ, environment),
+        patch.object(telemetry.metrics.provider, "service", environment["POWERTOOLS_SERVICE_NAME"]),
+        redirect_stdout(io.StringIO()) as output,
+        patch.object(telemetry.logger.registered_handler, "stream", output),
+    ):
+        try:
+            yield written
+        finally:
+            written += [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def metrics_in(written: list[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
+    """Return the metrics among what functions wrote, with the dimensions that each was written under."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for record in written:
+        for directive in record.get("_aws", {}).get("CloudWatchMetrics", ()):
+            for metric in directive["Metrics"]:
+                dimensions = [{name: record[name] for name in names} for names in directive["Dimensions"]]
+                found.setdefault(metric["Name"], []).extend(dimensions)
+    return found
+
+
+def log_in(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the log records among what functions wrote."""
+    return [record for record in written if "_aws" not in record]
 
 
 class Functions:
@@ -100,36 +139,14 @@ class Functions:
             "RememberedDomainLists": lambda *_: self.domains,
             "TableClientLimiter": lambda *_, **__: self.limiter,
         }
-        output = io.StringIO()
         with ExitStack() as stack:
             for name, fake in ports.items():
                 if hasattr(module, name):
                     stack.enter_context(patch.object(module, name, fake))
-            stack.enter_context(patch.dict(os.environ, environment))
-            # The package was imported before, with other variables and for another standard output.
-            stack.enter_context(patch.object(telemetry.metrics, "service", environment["POWERTOOLS_SERVICE_NAME"]))
-            stack.enter_context(patch.object(telemetry.logger.registered_handler, "stream", output))
-            stack.enter_context(redirect_stdout(output))
-            try:
-                answer = module.lambda_handler(event, Context(remaining_ms))
-            finally:
-                self.written = [json.loads(line) for line in output.getvalue().splitlines()]
+            self.written = stack.enter_context(as_lambda(environment))
+            answer = module.lambda_handler(event, Context(remaining_ms))
         json.dumps(answer, ensure_ascii=False).encode()
         return answer
-
-    def metrics(self) -> dict[str, list[dict[str, str]]]:
-        """Return the metrics of the last invocation, with the dimensions that each was written under."""
-        found: dict[str, list[dict[str, str]]] = {}
-        for record in self.written:
-            for directive in record.get("_aws", {}).get("CloudWatchMetrics", ()):
-                for metric in directive["Metrics"]:
-                    dimensions = [{name: record[name] for name in names} for names in directive["Dimensions"]]
-                    found.setdefault(metric["Name"], []).extend(dimensions)
-        return found
-
-    def log(self) -> list[dict[str, Any]]:
-        """Return the log records of the last invocation."""
-        return [record for record in self.written if "_aws" not in record]
 
     def _module(self, function: str) -> ModuleType:
         key = function, *sorted(self.parameters.items())

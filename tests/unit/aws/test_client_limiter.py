@@ -19,7 +19,7 @@ KEY_ID = "1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 class Aws(ScriptedClient):
-    """Keeps counts as DynamoDB does, and makes MACs as KMS does, under a key that nobody sees; or fails as it is told."""
+    """Keeps counts as DynamoDB does, and makes MACs as KMS does, under a key that nobody sees; fails as told."""
 
     def __init__(self) -> None:
         super().__init__()
