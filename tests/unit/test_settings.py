@@ -17,7 +17,7 @@ TABLES = [name for name in NAMES if name.endswith("TABLE_NAME")]
 FLAGS = ["ALLOW_PRIVATE_DESTINATIONS", "STORE_CREATOR_IP"]
 
 RIGHT = {
-    **dict.fromkeys(TABLES, ["abc", "squrl-urls-dev", "Squrl_urls.2", "a" * 255]),
+    **{name: ["abc", "squrl-urls-dev", "Squrl_urls.2", "a" * 255] for name in TABLES},
     "CLICK_QUEUE_URL": [
         *("", "https://sqs.eu-central-1.amazonaws.com/123456789012/squrl-clicks-dev"),
         "http://127.0.0.1:4566/000000000000/squrl-clicks-dev",
@@ -29,8 +29,8 @@ RIGHT = {
     "CLIENT_KEY_ID": ["", "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"],
 }
 WRONG = {
-    **dict.fromkeys(TABLES, ["", "ab", "a" * 256, "a b c", "squrl/urls", "squrl-urls\n", "tablé", "arn:aws:x"]),
-    **dict.fromkeys(FLAGS, ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"]),
+    **{name: ["", "ab", "a" * 256, "a b c", "squrl/urls", "squrl-urls\n", "tablé", "arn:aws:x"] for name in TABLES},
+    **{name: ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"] for name in FLAGS},
     "CREATES_PER_MINUTE_PER_CLIENT": ["", "-1", "1.5", " 60", "60\n", "\u0661", "x", "1" * 10],
     "CLIENT_KEY_ID": ["alias/squrl", "a b", "1234abcd\n"],
     "DOMAIN_NAME": ["go.example.com/", "https://go.example.com", "GO.example.com", "go example", "g\u00f6.example"],
@@ -92,7 +92,7 @@ def test_given_a_value_that_can_be_used_when_read_then_it_is_kept(name, value):
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=ascii)
 def test_given_a_value_that_can_not_be_used_when_read_then_the_error_names_it(name, value):
-    assert NAMES == sorted(WRONG)
+    assert sorted(WRONG) == NAMES
     for kind in kinds_with(name):
         with pytest.raises(SettingsError, match=f"^{name} must be "):
             kind.from_environment(ENVIRONMENT | {name: value})
@@ -101,8 +101,10 @@ def test_given_a_value_that_can_not_be_used_when_read_then_the_error_names_it(na
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=20)))
 def test_given_any_environment_when_read_then_the_error_says_what_is_wrong(changed):
     try:
-        settings = CreateSettings.from_environment(ENVIRONMENT | changed)
+        CreateSettings.from_environment(ENVIRONMENT | changed)
     except SettingsError as error:
-        assert any(re.search(rf"\b{name}\b", str(error)) for name in changed)
+        said = str(error)
     else:
-        assert settings.base_url == (ENVIRONMENT | changed)["BASE_URL"]
+        said = ""
+
+    assert said == "" or any(re.search(rf"\b{name}\b", said) for name in changed)
