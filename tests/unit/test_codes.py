@@ -52,15 +52,6 @@ def test_given_some_text_when_checked_then_a_code_has_the_contracts_form(is_righ
     assert verdicts == dict.fromkeys(candidates, is_right)
 
 
-@given(st.text(st.characters(exclude_categories=()), max_size=25) | st.text(BASE62 + "_-.", max_size=25))
-def test_given_any_text_when_checked_then_the_contracts_expression_decides(text):
-    by_the_contract = re.compile(r"\A[A-Za-z0-9_-]{3,20}\Z", re.ASCII)
-
-    verdict = codes.is_well_formed(text)
-
-    assert verdict == bool(by_the_contract.match(text))
-
-
 @given(cased)
 def test_given_a_reserved_word_in_any_case_when_checked_then_it_is_reserved(word):
     verdict = codes.is_reserved(word)
@@ -88,13 +79,6 @@ def test_given_any_request_when_derived_then_its_code_is_seven_characters_of_bas
     code = codes.derive(kind, probe)
 
     assert re.fullmatch("[0-9A-Za-z]{7}", code)
-
-
-@given(st.lists(st.tuples(kinds, probes), min_size=2, max_size=20, unique=True))
-def test_given_different_requests_or_probes_when_derived_then_all_codes_differ(requests):
-    derived = {codes.derive(kind, probe) for kind, probe in requests}
-
-    assert len(derived) == len(requests)
 
 
 @given(kinds)

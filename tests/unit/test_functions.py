@@ -1,7 +1,6 @@
 """The functions, event in and answer out, with their ports in memory; and what they write besides."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -168,14 +167,6 @@ def test_given_a_caller_when_it_creates_then_it_is_limited_and_kept_as_set(funct
     assert functions.limiter.asked == (["192.0.2.44"] if limited else [])
 
 
-def test_given_a_client_beyond_its_limit_when_it_creates_then_it_has_to_wait(functions):
-    functions.limiter.is_within_limit = False
-
-    status, headers, result = create(functions)
-
-    assert (status, result["error"], headers["Retry-After"]) == (429, "RateLimitExceeded", "60")
-
-
 # redirect
 
 
@@ -210,15 +201,6 @@ def test_given_a_live_link_when_invoked_directly_then_its_destination_is_as_stor
     assert functions.store.links[CODE].click_count == 1
 
 
-def test_given_a_row_that_no_browser_could_follow_when_visited_then_it_is_answered(functions):
-    functions.domains.lists = DomainLists.of(denied=["example.com"])
-    functions.store.links[CODE] = replace(functions.store.links[CODE], kind=Kind("https://[::1", "302", None))
-
-    answer = functions.invoke("redirect", events.load("redirect/http.json"))
-
-    assert answer["statusCode"] == 302
-
-
 @pytest.mark.parametrize("event", [None, [], "hello", 1, True, {}, {"short_code": None}, {"short_code": 7}], ids=str)
 def test_given_a_direct_invocation_without_a_code_when_invoked_then_it_is_refused(functions, event):
     answer = functions.invoke("redirect", event)
@@ -249,17 +231,6 @@ def test_given_a_denied_domain_when_a_link_leads_there_then_it_is_refused(functi
 
     assert answer.get("statusCode", answer.get("status")) == (400 if name.startswith("create") else 410)
     assert "Location" not in answer.get("headers", {})
-
-
-@pytest.mark.parametrize(("failure", "status"), [(Throttled(), 429), (Unavailable(), 503)], ids=repr)
-@pytest.mark.parametrize("name", ["create_url/http.json", "redirect/http.json"])
-def test_given_a_table_that_does_not_answer_when_asked_then_callers_have_to_wait(functions, name, failure, status):
-    functions.store.failures = dict.fromkeys(("get", "count_click", "find_live"), failure)
-
-    answer = functions.invoke(name.partition("/")[0], events.load(name))
-
-    assert answer["statusCode"] == status
-    assert answer["headers"].items() >= {"Retry-After": "1", "Cache-Control": "no-store"}.items()
 
 
 # What is written besides the answer

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from squrl import codes
 from squrl.links import Kind
-from tests.support import events
 from tests.fuzz.invariants import CODE, Functions, check_destination, is_public
+from tests.support import events
 
 FUNCTIONS = ("create_url", "redirect")
 SAMPLES = [(name.partition("/")[0], events.load(name)) for name in events.ANSWERS]
@@ -89,14 +89,6 @@ def test_given_any_json_as_body_when_posted_then_there_is_a_code_or_an_error(fun
     status, result = functions.invoke("create_url", CREATE | {"body": text, "isBase64Encoded": is_binary})
 
     assert CODE.fullmatch(result["short_code"]) if status in (200, 201) else "error" in result
-
-
-@given(st.binary(max_size=60), texts)
-def test_given_any_octets_as_body_when_posted_then_they_are_refused(functions, octets, text):
-    for body, is_binary in ((base64.b64encode(octets).decode(), True), (text, True), (text, False)):
-        status, _ = functions.invoke("create_url", CREATE | {"body": body, "isBase64Encoded": is_binary})
-
-        assert status == 400
 
 
 @settings(max_examples=1000)

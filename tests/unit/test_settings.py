@@ -42,12 +42,8 @@ WRONG = {
         *("go.example.com", "//go.example.com", "ftp://go.example.com", "https://", "https://go.example.com/"),
         *("https://go.example.com/s", "https://go.example.com?x", "https://user@go.example.com"),
         *("https://GO.example.com", "HTTPS://go.example.com", "https://go.example.com:", "https://go.example.com:port"),
-        *(
-            "https://go.example.com:123456",
-            " https://go.example.com",
-            "https://go.example.com\n",
-            "https://g\u00f6.example",
-        ),
+        *("https://go.example.com:123456", " https://go.example.com", "https://go.example.com\n"),
+        "https://g\u00f6.example",
     ],
 }
 
