@@ -16,6 +16,8 @@ from squrl.errors import InvalidUrl
 
 MAX_BYTES = 2048  # DynamoDB's limit for an index's partition key
 
+_MAX_CHARACTERS = 4096  # of what is looked at: a longer URL can hardly be stored in so few bytes
+
 _FORM = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<authority>[^/?#]*))?(?P<behind>.*)")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")  # white space, control characters, backslash
 
@@ -83,6 +85,8 @@ def accept(url: str, rules: Rules) -> str:
     InvalidUrl
         If the URL breaks a rule; the message says which.
     """
+    if len(url) > _MAX_CHARACTERS:
+        raise InvalidUrl(f"The URL must have at most {MAX_BYTES} bytes")
     scheme, behind_host = _split(url)
     try:
         read = ada_url.URL(url)
