@@ -107,7 +107,7 @@ def main() -> None:
     took = f"`make bench`, {(time.monotonic() - began) / 60:.0f} minutes. {on}. {_met(rows.values())}"
     parts = {title: _table(section) for title, section in found.sections.items()} | found.tables
     text = "\n\n".join([took, *(f"### {title}\n\n{part}" for title, part in parts.items())])
-    against = f"### Against {arguments.against}\n\n{_table(found.against)}\n\n" if arguments.against else ""
+    against = f"### Against {arguments.against.name}\n\n{_table(found.against)}\n\n" if arguments.against else ""
     sys.stdout.write(f"{_sentences(rows)}\n\n{text}\n\n{against}")
     RESULTS.parent.mkdir(parents=True, exist_ok=True)
     kept = {

@@ -37,9 +37,9 @@ def measure(
     started, warmed : mapping
         What is known of the processes ``redirect`` and ``create``.
     batches : int
-        Of 200 requests each, for the processor time.
+        Of 100 requests each, for the processor time.
     """
-    cpu = warm(subjects, batches, 200)
+    cpu = warm(subjects, batches, 100)
     aws.asks_capacity = True
     found = {}
     for name, subject in subjects.items():
@@ -136,10 +136,12 @@ def options_table(
             for each in (having, lacking)
         ]
         added = dollars[0] - dollars[1] + option.traces * cost.MILLION * prices.unit("xray.traces")
-        figures = [having.cpu_ms - lacking.cpu_ms, having.round_trips - lacking.round_trips]
-        log = having.log_bytes - lacking.log_bytes
-        rows.append([option.what, f"{figures[0]:+.2f}", f"{figures[1]:+.0f}", f"{log:+.0f}", f"{added:+.3f}"])
-    rows += [
-        [f"{name}: all requests", "", "", "", dollars] for name, dollars in tables.parameters(operations, setup, prices)
-    ]
-    return table(["option: request", "CPU ms", "calls in a row", "log bytes", "dollars per million"], rows)
+        differences = [
+            f"{having.cpu_ms - lacking.cpu_ms:+.2f}",
+            f"{having.round_trips - lacking.round_trips:+.0f}",
+            f"{round(having.log_bytes - lacking.log_bytes):+}",
+            f"{added:+.3f}",
+        ]
+        rows.append([option.what, *differences])
+    rows += [[name, "", "", "", dollars] for name, dollars in tables.parameters(operations, setup, prices)]
+    return table(["option", "CPU ms", "calls in a row", "log bytes", "dollars per million"], rows)

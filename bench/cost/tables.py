@@ -102,7 +102,7 @@ def parameters(measured: Operations, setup: Setup, prices: Prices) -> list[tuple
             having, lacking = (
                 total(bill(measured, each, traffic, prices), MIX) for each in (Setup.read(Stack({name: value})), setup)
             )
-            rows.append((f"`{name}={value}`, {traffic.name}", f"{having - lacking:+.3f}"))
+            rows.append((f"`{name}={value}`: {traffic.name}", f"{having - lacking:+.3f}"))
     return rows
 
 
