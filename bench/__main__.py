@@ -104,7 +104,7 @@ def main() -> None:
     with dynamodb.engine(0, in_memory=True) as endpoint, watched(endpoint) as aws, ExitStack() as running:
         found = measure(endpoint, aws, arguments.against, running, QUICK_RUNS if arguments.quick else RUNS)
     rows = {row.what: row for section in found.sections.values() for row in section}
-    took = f"`make bench`, {(time.monotonic() - began) / 60:.0f} minutes. {on}. {_met(rows.values())}"
+    took = f"`make bench`, {(time.monotonic() - began) / 60:.0f} minutes. {_met(rows.values())}\n{on}."
     parts = {title: _table(section) for title, section in found.sections.items()} | found.tables
     text = "\n\n".join([took, *(f"### {title}\n\n{part}" for title, part in parts.items())])
     against = f"### Against {arguments.against.name}\n\n{_table(found.against)}\n\n" if arguments.against else ""
@@ -185,7 +185,8 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
             "US dollars per million": [*_cost_rows(taken, setup, prices)],
         },
         {
-            "What each option adds": f"{offered}\n\n{tables.late_clicks(taken, setup, prices)}",
+            "What each option adds": f"{offered}\n\n{tables.late_clicks(taken, setup, prices)}\n\n"
+            f"No setting changes {tables.fixed(taken, setup, prices):.2f} dollars of everything.",
             "What each memory size gives": tables.memory(taken, setup, prices),
             "With more links": grown,
         },

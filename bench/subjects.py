@@ -136,6 +136,19 @@ def comparisons(own: Checkout, database: str) -> Subjects:
     }
 
 
+def link_item(short_code: str, url: str) -> dict[str, Any]:
+    """Return the row of a link that never expires."""
+    return {
+        "short_code": {"S": short_code},
+        "original_url": {"S": url},
+        "redirect_type": {"S": "301"},
+        "created_at": {"S": "2026-01-01T00:00:00Z"},
+        "custom_code": {"BOOL": True},
+        "status": {"S": "active"},
+        "click_count": {"N": "0"},
+    }
+
+
 def put_links(endpoint: str, table_name: str, links: Iterable[tuple[str, str]]) -> None:
     """Write links that never expire, each a code and a destination.
 
@@ -147,16 +160,7 @@ def put_links(endpoint: str, table_name: str, links: Iterable[tuple[str, str]]) 
     client = dynamodb.client(endpoint)
     batch: list[Any] = []
     for short_code, url in links:
-        item = {
-            "short_code": {"S": short_code},
-            "original_url": {"S": url},
-            "redirect_type": {"S": "301"},
-            "created_at": {"S": "2026-01-01T00:00:00Z"},
-            "custom_code": {"BOOL": True},
-            "status": {"S": "active"},
-            "click_count": {"N": "0"},
-        }
-        batch.append({"PutRequest": {"Item": item}})
+        batch.append({"PutRequest": {"Item": link_item(short_code, url)}})
         if len(batch) == _BATCH:
             _write(client, table_name, batch)
             batch = []

@@ -15,8 +15,7 @@ from local.template import Stack
 
 PRICES = Path(__file__).with_name("prices.json")
 
-GB = 2**30
-MILLION = 1_000_000
+GB, MILLION = 2**30, 1_000_000
 MONTH = 730 * 3600  # seconds, as AWS's own calculator has it
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html: at 1 769 MB a function has one vCPU.
@@ -41,7 +40,6 @@ ERROR_METRICS = 7
 KEY_SECONDS = 300
 QUEUE_BATCH = 10  # messages, the most that SQS gives or takes at once
 TRANSACTED_UNITS = 2  # for each item of up to 1 KB that a transaction writes
-
 # What API Gateway puts in for each variable of the access log's format.
 ACCESS_LOG_VALUES = {
     "$context.requestId": "JKJaXmPLvHcESHA=",
@@ -71,8 +69,8 @@ class Operation(NamedTuple):
 
     Attributes
     ----------
-    cpu_ms : float
-        Processor time of the function's process, on one whole core, warm.
+    cpu_ms, init_cpu_ms : float
+        Processor time on one whole core: of a warm request, and of a process's start.
     round_trips : float
         Calls to the database, one after the other.
     read_units, write_units : float
@@ -81,8 +79,6 @@ class Operation(NamedTuple):
         What the function logs; its metrics are log events.
     sent_bytes : float
         The answer with its headers.
-    init_cpu_ms : float
-        Processor time from a process's start until it is ready.
     peak_bytes : float
         Most memory that the process had at once; 0 if nobody looked.
     """
@@ -102,13 +98,7 @@ Operations = Mapping[str, Operation]
 
 
 def operations(measured: Mapping[str, Any]) -> dict[str, Operation]:
-    """Read the benchmark's results, as ``.local/bench/results.json`` has them.
-
-    Raises
-    ------
-    CostError
-        If a figure is missing.
-    """
+    """Read the benchmark's results, or raise a `CostError` if a figure is missing."""
     found = measured.get("operations", {})
     if lacking := {CREATE, REDIRECT} - found.keys():
         raise CostError(f"The measurements have no operation {', '.join(sorted(lacking))}")
@@ -119,25 +109,18 @@ def operations(measured: Mapping[str, Any]) -> dict[str, Operation]:
 
 
 class Prices:
-    """List prices in US dollars, from a file like ``prices.json``.
-
-    Raises
-    ------
-    CostError
-        From every method, if there is no such price.
-    """
+    """List prices in US dollars, from a file like ``prices.json``; a `CostError` for one that isn't there."""
 
     def __init__(self, path: Path = PRICES) -> None:
         content = json.loads(path.read_text())
         self.region = content["region"]
         self.read = min(price["read"] for price in content["prices"].values())  # the oldest one's date
         self._prices = content["prices"]
-        self._path = path
 
     def total(self, name: str, quantity: float) -> float:
         """Return what a month's quantity costs, tier by tier."""
         if name not in self._prices:
-            raise CostError(f"There is no price {name} in {self._path.name}")
+            raise CostError(f"There is no price {name}")
         dollars, start = 0.0, 0.0
         for limit, price in self._prices[name]["tiers"]:
             end = quantity if limit is None else min(limit, quantity)
@@ -145,9 +128,9 @@ class Prices:
             start = end
         return dollars
 
-    def unit(self, name: str, quantity: float = 0) -> float:
+    def unit(self, name: str, quantity: float = 1e-9) -> float:
         """Return the price of one unit, on average over a month's quantity; of the first unit by default."""
-        return self.total(name, quantity) / quantity if quantity else self.total(name, 1e-9) / 1e-9
+        return self.total(name, quantity) / quantity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,12 +173,10 @@ class Setup:
         Of the access log's group; empty if there is no access log.
     access_log_bytes, access_log_days : int
         A typical record of it, and for how long it is kept.
-    custom_metrics, alarm_metrics, alarms, dashboards : int
-        How many there are.
+    custom_metrics, alarms, alarm_metrics, dashboards, own_keys : int
+        How many there are. Keys are in KMS.
     encrypts_tables : bool
         Whether DynamoDB asks KMS for the tables' key.
-    own_keys : int
-        Keys in KMS that the stack makes.
     click_batch : int
         Late clicks that are counted together, at most.
     """
@@ -205,53 +186,39 @@ class Setup:
     access_log_bytes: int
     access_log_days: int
     custom_metrics: int
-    alarm_metrics: int
     alarms: int
+    alarm_metrics: int
     dashboards: int
-    encrypts_tables: bool
     own_keys: int
+    encrypts_tables: bool
     click_batch: int
 
     @classmethod
     def read(cls, stack: Stack) -> Self:
-        """Read a stack.
-
-        Raises
-        ------
-        CostError
-            If a variable of the access log has no typical value here.
-        """
+        """Read a stack; raise a `CostError` if a variable of the access log has no typical value here."""
         groups = stack.of_type("AWS::Logs::LogGroup")
         alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
+        dashboards = stack.of_type("AWS::CloudWatch::Dashboard").values()
+        tables = stack.of_type("AWS::DynamoDB::Table").values()
+        functions = stack.of_type("AWS::Serverless::Function")
+        events = [event for each in functions.values() for event in each.get("Events", {}).values()]
         (api,) = stack.of_type("AWS::Serverless::HttpApi").values()
         access_log: dict[str, str] = api.get("AccessLogSettings", {})
         group = groups.get(access_log.get("DestinationArn", "").rpartition(":")[2], {})
-        dashboards = stack.of_type("AWS::CloudWatch::Dashboard").values()
         return cls(
-            functions={
-                name: _function(stack.resources[logical_id]["Properties"], groups)
-                for name, logical_id in FUNCTIONS.items()
-            },
+            functions={name: _function(functions[logical_id], groups) for name, logical_id in FUNCTIONS.items()},
             access_log_class=_log_class(group) if access_log else "",
             access_log_bytes=len(_access_log_record(access_log.get("Format", "")).encode()),
             access_log_days=int(group.get("RetentionInDays", 0)),
-            custom_metrics=len(_dashboard_metrics(board["DashboardBody"] for board in dashboards)) + ERROR_METRICS,
-            alarm_metrics=sum(
-                "MetricStat" in each for alarm in alarms for each in alarm.get("Metrics", ["MetricStat"])
-            ),
+            custom_metrics=len(_dashboard_metrics(each["DashboardBody"] for each in dashboards)) + ERROR_METRICS,
             alarms=len(alarms),
+            alarm_metrics=sum(
+                "MetricStat" in metric for each in alarms for metric in each.get("Metrics", ["MetricStat"])
+            ),
             dashboards=len(dashboards),
-            encrypts_tables=any(
-                table.get("SSESpecification", {}).get("SSEEnabled")
-                for table in stack.of_type("AWS::DynamoDB::Table").values()
-            ),
             own_keys=len(stack.of_type("AWS::KMS::Key")),
-            click_batch=max(
-                int(event["Properties"]["BatchSize"])
-                for function in stack.of_type("AWS::Serverless::Function").values()
-                for event in function.get("Events", {}).values()
-                if event["Type"] == "SQS"
-            ),
+            encrypts_tables=any(table.get("SSESpecification", {}).get("SSEEnabled") for table in tables),
+            click_batch=max(int(each["Properties"]["BatchSize"]) for each in events if each["Type"] == "SQS"),
         )
 
     def function(self, operation: str) -> Function:
@@ -360,7 +327,7 @@ def bill(measured: Operations, setup: Setup, traffic: Traffic, prices: Prices) -
     found: Bill = {}
     for name, its_lines in billed.items():
         for line in its_lines:
-            unit = prices.unit(line.price, month.get(line.price, 0)) if line.quantity else 0
+            unit = prices.unit(line.price, month.get(line.price) or 1e-9)
             found.setdefault(line.name, {})[name] = MILLION * line.quantity * unit
     for row in found.values():
         row[MIX] = sum(row[name] * count for name, count in counts.items()) / traffic.month
@@ -388,12 +355,11 @@ def bars(measured: Operations, billed: Bill, traffic: Traffic) -> list[Bar]:
     calls[MIX] = (calls[CREATE] * traffic.creates + calls[REDIRECT] * traffic.redirects) * MONTH / traffic.month
     found = []
     for label, column in columns.items():
-        everything = f"functions, database, logs, metrics, traces, {label}"
-        database = total(billed, column, only="DynamoDB") / calls[column]
+        database, everything = total(billed, column, only="DynamoDB"), total(billed, column, without=(API, SENT))
         found += [
             Bar(f"Lambda, {label}", total(billed, column, only="Lambda"), 0.50),
-            Bar(f"DynamoDB, database operations of {label}", database, 1.00),
-            Bar(everything, total(billed, column, without=(API, SENT)), 2.00),
+            Bar(f"DynamoDB, database operations of {label}", database / calls[column], 1.00),
+            Bar(f"functions, database, logs, metrics, traces, {label}", everything, 2.00),
         ]
     return [*found, Bar("everything, the mix", total(billed, MIX), aim=2.00)]
 
@@ -432,14 +398,10 @@ def _log_class(group: Mapping[str, Any]) -> str:
 
 def _access_log_record(form: str) -> str:
     """Return a typical record of the access log."""
-
-    def value(variable: re.Match[str]) -> str:
-        try:
-            return ACCESS_LOG_VALUES[variable[0]]
-        except KeyError:
-            raise CostError(f"Say in ACCESS_LOG_VALUES what {variable[0]} typically is") from None
-
-    return re.sub(r"\$context(\.\w+)+", value, form)
+    variables = {each[0] for each in re.finditer(r"\$context(\.\w+)+", form)}
+    if unknown := variables - ACCESS_LOG_VALUES.keys():
+        raise CostError(f"Say in ACCESS_LOG_VALUES what {', '.join(sorted(unknown))} typically is")
+    return re.sub(r"\$context(\.\w+)+", lambda variable: ACCESS_LOG_VALUES[variable[0]], form)
 
 
 def _dashboard_metrics(bodies: Iterable[str]) -> set[tuple[str, ...]]:
