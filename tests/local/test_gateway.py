@@ -41,8 +41,8 @@ def lambda_handler(event, context):
         return call(event["call"])
     location = event["body"] if event["routeKey"] == "POST /create" and not event["isBase64Encoded"] else None
     headers = {"Location": location} if location else {}
-    names = "routeKey", "rawPath", "body", "isBase64Encoded"
-    return {"statusCode": 301 if location else 200, "headers": headers, "body": json.dumps({n: event[n] for n in names})}
+    seen = {name: event[name] for name in ("routeKey", "rawPath", "body", "isBase64Encoded")}
+    return {"statusCode": 301 if location else 200, "headers": headers, "body": json.dumps(seen)}
 
 def call(url):
     from botocore.config import Config
@@ -161,7 +161,7 @@ def test_given_a_function_that_calls_aws_when_invoked_then_the_call_stays_here(e
     ("options", "named"),
     [
         (("-d", "5678"), "--debug-port, -d"),
-        (("--debugger-path", "/tmp"), "--debugger-path"),
+        (("--debugger-path", "."), "--debugger-path"),
         (("--debug-function", "EchoFunction"), "--debug-function"),
         (("--docker-network", "any"), "--docker-network"),
     ],
