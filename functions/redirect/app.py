@@ -25,6 +25,7 @@ from squrl.web.response import Response, location
 
 PERMANENT_MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 
+telemetry.quiet_libraries()
 SETTINGS = RedirectSettings.from_environment(os.environ)
 DYNAMODB = connect("dynamodb")
 DOMAINS = KnownDomainLists()
