@@ -8,7 +8,7 @@ from local.dynamodb import client
 from squrl.aws.client import Service, connect
 from squrl.aws.durable_table import DOMAINS
 from squrl.aws.ephemeral_table import EphemeralTable
-from squrl.aws.links_table import INDEX, LinksTable, from_item, to_item
+from squrl.aws.links_table import LinksTable, from_item, to_item
 from squrl.domains import DomainLists
 from squrl.invocation import Invocation
 from squrl.links import Link
@@ -83,7 +83,7 @@ class Tables:
         """Count the links to one destination."""
         return self.client.query(
             TableName=self.links,
-            IndexName=INDEX,
+            IndexName="original-url-index",
             KeyConditionExpression="original_url = :url",
             ExpressionAttributeValues={":url": {"S": original_url}},
             Select="COUNT",

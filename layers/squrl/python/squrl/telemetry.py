@@ -50,8 +50,8 @@ metrics = Metrics(namespace=NAMESPACE)
 def quiet_libraries() -> None:
     """Drop libraries' log records below a warning; for a function, before it makes its first client.
 
-    Lambda lets every level through, so that LogLevel alone decides. Libraries would then log at DEBUG how each client is
-    made, and each request with all that is in it.
+    Lambda lets every level through, so that LogLevel alone decides. Libraries would then log at DEBUG how each client
+    is made, and each request with all that is in it.
     """
     logging.getLogger().setLevel(logging.WARNING)
 
@@ -62,9 +62,9 @@ def observed(handler: Handler) -> LambdaHandler:
     What it changes in the process is for Lambda: the modules that were loaded until now are no longer looked through
     for garbage.
     """
-    # Powertools ranks the level of Lambda's own filter above this one, which has to let metrics through:
-    # https://github.com/aws-powertools/powertools-lambda-python/issues/7220
-    logger.setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
+    # Powertools ranks the level of Lambda's own filter, which has to let metrics through, above this one, and its own
+    # `setLevel` does so too: https://github.com/aws-powertools/powertools-lambda-python/issues/7220
+    logging.getLogger(logger.name).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
 
     @functools.cache
     def traced() -> Handler:
