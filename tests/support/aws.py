@@ -52,7 +52,8 @@ def refusal(code: str, status: int = 400, **more: Any) -> ClientError:
 
 def failed_condition(item: dict[str, Any] | None = None) -> ClientError:
     """Return what a write is answered whose condition doesn't hold for a row."""
-    return refusal("ConditionalCheckFailedException", **({} if item is None else {"Item": item}))
+    more: dict[str, Any] = {} if item is None else {"Item": item}
+    return refusal("ConditionalCheckFailedException", **more)
 
 
 def cancelled(*reasons: str) -> ClientError:

@@ -61,9 +61,10 @@ NOT_FOR_REDIRECT = {"squrl.requests", "squrl.destinations", "squrl.shorten", "sq
 
 def imports(path: Path, *, of_type_checkers: bool = True) -> set[str]:
     """Return the full names of what a file imports: ``from squrl import codes`` is ``squrl.codes``."""
-    found, waiting = set(), [ast.parse(path.read_text(encoding="utf-8"), str(path))]
+    found = set()
+    waiting: list[Any] = [ast.parse(path.read_text(encoding="utf-8"), str(path))]
     while waiting:
-        node: Any = waiting.pop()
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -1,18 +1,18 @@
 """The functions' settings: typed, complete, checked."""
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squrl.settings import CountClicksSettings, CreateSettings, RedirectSettings, SettingsError
+from squrl.settings import CountClicksSettings, CreateSettings, RedirectSettings, Settings, SettingsError
 from tests.support.functions import variables
 
-KINDS = {"create_url": CreateSettings, "redirect": RedirectSettings, "count_clicks": CountClicksSettings}
+KINDS: tuple[type[Settings], ...] = (CreateSettings, RedirectSettings, CountClicksSettings)
 ENVIRONMENT = variables("create_url") | variables("redirect") | variables("count_clicks")
-NAMES = sorted({name.upper() for kind in KINDS.values() for name in kind.__dataclass_fields__})
+NAMES = sorted({field.name.upper() for kind in KINDS for field in fields(kind)})
 TABLES = [name for name in NAMES if name.endswith("TABLE_NAME")]
 FLAGS = ["ALLOW_PRIVATE_DESTINATIONS", "STORE_CREATOR_IP"]
 
@@ -49,7 +49,7 @@ WRONG = {
 
 
 def kinds_with(name):
-    return [kind for kind in KINDS.values() if name.lower() in kind.__dataclass_fields__]
+    return [kind for kind in KINDS if name.lower() in {field.name for field in fields(kind)}]
 
 
 def test_given_the_templates_variables_when_read_then_each_has_its_type():

@@ -11,7 +11,7 @@ from squrl.destinations import Rules
 from squrl.domains import DomainLists
 from squrl.errors import ConflictError, Gone, InvalidUrl, RateLimitExceeded
 from squrl.links import DISABLED, Kind, Link, timestamp
-from squrl.requests import CreateRequest
+from squrl.requests import CreateRequest, read
 from squrl.shorten import Caller, Ports, Shortened, shorten
 from tests.support.fakes import FOREVER, NOW, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore, a_link
 
@@ -54,7 +54,7 @@ class InterruptedStore(FakeLinkStore):
 def ask(
     store: FakeLinkStore, kind: Kind = FOREVER, custom_code: str | None = None, now: int = NOW, **more: Any
 ) -> Shortened:
-    request = CreateRequest(custom_code=custom_code, **kind._asdict())
+    request = read(CreateRequest, kind._asdict() | {"custom_code": custom_code})
     ports = Ports(store, more.pop("domains", FakeDomainPolicy()), more.pop("limiter", FakeClientLimiter()))
     return shorten(request, more.pop("caller", Caller()), now, ports, more.pop("rules", Rules()), **more)
 
@@ -63,12 +63,10 @@ def ask(
 
 
 def test_given_a_destination_alone_when_shortened_then_the_rest_has_its_defaults():
+    ports = Ports(FakeLinkStore(), FakeDomainPolicy(), FakeClientLimiter())
+
     link, created = shorten(
-        CreateRequest(original_url="HTTPS://Example.com:443/"),
-        Caller(),
-        NOW,
-        Ports(FakeLinkStore(), FakeDomainPolicy(), FakeClientLimiter()),
-        Rules(),
+        read(CreateRequest, {"original_url": "HTTPS://Example.com:443/"}), Caller(), NOW, ports, Rules()
     )
 
     assert (link.kind, created) == (FOREVER, True)

@@ -146,7 +146,8 @@ def test_given_a_service_when_connected_then_its_client_asks_once_and_not_for_lo
 def test_given_a_client_when_it_asks_then_it_sends_no_header_for_statistics(monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "squrl-redirect-test")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0")
-    made, sent = connect.__wrapped__("dynamodb"), []
+    made = connect.__wrapped__("dynamodb")
+    sent: list[str] = []
 
     def stop(request: Any, **_: Any) -> None:
         sent.extend(name.lower() for name in request.headers)

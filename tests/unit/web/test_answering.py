@@ -13,7 +13,10 @@ from squrl.web.request import DIRECT
 from squrl.web.response import Response
 from tests.support.aws import refusal
 
-HTTP = {"routeKey": "GET /{short_code}", "requestContext": {"http": {"method": "GET", "sourceIp": "192.0.2.44"}}}
+HTTP: dict[str, Any] = {
+    "routeKey": "GET /{short_code}",
+    "requestContext": {"http": {"method": "GET", "sourceIp": "192.0.2.44"}},
+}
 EVENTS = pytest.mark.parametrize("event", [HTTP, {}], ids=["http", "direct"])
 
 

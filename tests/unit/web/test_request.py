@@ -152,30 +152,19 @@ def test_given_text_beyond_ascii_when_it_is_in_the_body_then_it_comes_through():
     assert Request(http(**encoded(event["body"].encode()))).fields() == fields
 
 
+TEXTS: list[Any] = [
+    *("", " ", "null", "true", "24", '"text"', "[]", '[{"original_url": "x"}]', "{", "{}}", "{'a': 1}", '{"a": 1,}'),
+    *("a=b", "e30=", "[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "\ud800", "\x00", '{"a": NaN}', '{"a": -Infinity}'),
+    *(None, 42, ["e30="], {}),
+]
+BASE64: list[Any] = ["", "{}", "e30", "e30==\n=", "*** ***", "\u00fc", "\ud800", None, 42, ["e30="], {}]
+OCTETS = [b"\xff\xfe\xfd", b'{"original_url": "\xff"}', b"[]", b"", base64.b64encode(b"{}")]
+
+
 @pytest.mark.parametrize(
     "more",
-    [
-        {},
-        *[
-            {"body": body}
-            for body in ("", " ", "null", "true", "24", '"text"', "[]", '[{"original_url": "x"}]', "{", "{}}")
-        ],
-        *[{"body": body} for body in ("{'a': 1}", '{"a": 1,}', "a=b", "e30=", "[" * 100_000, '{"a":' * 100_000)],
-        *[{"body": body} for body in ("9" * 5_000, "\ud800", "\x00", '{"a": NaN}', '{"a": -Infinity}')],
-        *[
-            {"body": body, "isBase64Encoded": is_binary}
-            for body in (None, 42, ["e30="], {})
-            for is_binary in (True, False)
-        ],
-        *[
-            {"body": body, "isBase64Encoded": True}
-            for body in ("", "{}", "e30", "e30==\n=", "*** ***", "\u00fc", "\ud800")
-        ],
-        *[
-            encoded(body)
-            for body in (b"\xff\xfe\xfd", b'{"original_url": "\xff"}', b"[]", b"", base64.b64encode(b"{}"))
-        ],
-    ],
+    [{}, *({"body": body} for body in TEXTS), *({"body": body, "isBase64Encoded": True} for body in BASE64)]
+    + [encoded(body) for body in OCTETS],
     ids=lambda more: ascii(more)[:40],
 )
 def test_given_a_body_that_is_not_a_json_object_when_read_then_it_is_refused(more):
