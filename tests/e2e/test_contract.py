@@ -79,7 +79,9 @@ def test_given_a_custom_code_when_asked_for_again_then_only_its_own_request_gets
 
     assert (first.status_code, first.json()["short_code"]) == (201, code)
     assert [(each.status_code, each.json()["short_code"]) for each in (same, without)] == [(200, code)] * 2
-    assert [(each.status_code, each.json()["error"]) for each in (other, another_lifetime)] == [(409, "ConflictError")] * 2
+    assert [(each.status_code, each.json()["error"]) for each in (other, another_lifetime)] == [
+        (409, "ConflictError")
+    ] * 2
 
 
 def test_given_an_expired_link_when_its_custom_code_is_asked_for_then_it_is_claimed(api, tables, put, url):
@@ -145,7 +147,12 @@ BAD_URLS = """
     http://0x7f.1/  http://[::1]/  http://[::ffff:10.0.0.1]/  http://[64:ff9b::a00:1]/  http://[2002:a00:1::]/
     http://169.254.169.254/latest/meta-data/  http://100.64.0.1/  http://printer/  http://nas.local./
 """.split()
-BAD_URLS += ["https://example.com/a b", "https://example.com/\0", "https://example.com/\ud800", f"https://a.com/{'a' * 2035}"]
+BAD_URLS += [
+    "https://example.com/a b",
+    "https://example.com/\0",
+    "https://example.com/\ud800",
+    f"https://a.com/{'a' * 2035}",
+]
 
 
 @pytest.mark.parametrize("bad", BAD_URLS, ids=ascii)

@@ -136,7 +136,8 @@ def test_given_a_live_link_when_clicked_then_each_click_is_counted(store, put, r
 
 
 @pytest.mark.parametrize(
-    "changes", [{"expires_at": NOW}, {"expires_at": 0}, {"status": DISABLED}, {"status": DISABLED, "expires_at": NOW + 9}]
+    "changes",
+    [{"expires_at": NOW}, {"expires_at": 0}, {"status": DISABLED}, {"status": DISABLED, "expires_at": NOW + 9}],
 )
 def test_given_a_link_that_is_not_live_when_clicked_then_nothing_is_counted(store, put, rows, changes):
     link = put(**changes)

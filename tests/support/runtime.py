@@ -52,9 +52,7 @@ def declared(
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",  # for the services that `more` says nothing of
     }
     given = variables(name, **(parameters or {})) | own | more
-    return functions.Function(
-        name, handler, timeout, folder, (LAYER,), functions.environment(given, folder, (LAYER,))
-    )
+    return functions.Function(name, handler, timeout, folder, (LAYER,), functions.environment(given, folder, (LAYER,)))
 
 
 @contextmanager
