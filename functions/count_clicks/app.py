@@ -2,25 +2,40 @@
 
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import Any
 
-from squrl import store, telemetry
-from squrl.count import count_clicks
-from squrl.settings import Settings
+from squrl import telemetry
+from squrl.aws.client import Service, connect
+from squrl.aws.ephemeral_table import EphemeralTable
+from squrl.aws.links_table import LinksTable
+from squrl.invocation import Invocation
+from squrl.late_clicks import Batch, add_late_clicks
+from squrl.settings import CountClicksSettings
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
-SETTINGS = Settings.from_environment(os.environ)
-DYNAMODB = store.connect()
+telemetry.quiet_libraries()
+SETTINGS = CountClicksSettings.from_environment(os.environ)
+DYNAMODB = connect("dynamodb")
 
 
 @telemetry.observed
-def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
+def lambda_handler(event: Any, invocation: Invocation) -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
     """Take one batch of SQS's, and tell which of its messages have to come again."""
-    links = store.DynamoDBUrlStore(
-        DYNAMODB, SETTINGS.table_name, context.get_remaining_time_in_millis(), SETTINGS.state_table_name
-    )
+    dynamodb = Service(DYNAMODB, invocation)
+    store = LinksTable(dynamodb, SETTINGS.table_name, EphemeralTable(dynamodb, SETTINGS.ephemeral_table_name))
     messages = {record["messageId"]: record["body"] for record in event["Records"]}
-    failed = count_clicks(messages, links, int(time.time()))
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+    batch = add_late_clicks(messages, store, int(time.time()))
+    _report(batch)
+    return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in (*batch.malformed, *batch.returned)]}
+
+
+def _report(batch: Batch) -> None:
+    for message_id in batch.malformed:
+        telemetry.logger.error("Malformed click message", message_id=message_id)
+    for cause, clicks in Counter(batch.returned.values()).items():
+        telemetry.logger.warning("Clicks returned to the queue", cause=cause, clicks=clicks)
+    if batch.added:
+        telemetry.count(telemetry.CLICK_COUNTED_LATE, batch.added)
+    if batch.discarded:
+        telemetry.count(telemetry.CLICK_DISCARDED, batch.discarded)
+        telemetry.logger.warning("Clicks discarded: too old, or their link is no more", clicks=batch.discarded)

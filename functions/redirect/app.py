@@ -1,64 +1,99 @@
 """GET and HEAD /{short_code}: send the visitor on, and count the click of a GET."""
 
+import gc
+
+gc.disable()  # modules aren't garbage, so looking through them while they load only takes time; `observed` ends this
+
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from squrl import api, store, telemetry
-from squrl.clicks import SqsClickQueue
-from squrl.domains import DomainPolicy
-from squrl.errors import Gone, ValidationError
-from squrl.follow import follow
+from squrl import telemetry
+from squrl.aws.click_queue import SqsClickQueue
+from squrl.aws.client import Service, connect
+from squrl.aws.domain_lists import KnownDomainLists, RememberedDomainLists
+from squrl.aws.durable_table import DurableTable
+from squrl.aws.links_table import LinksTable
+from squrl.errors import ValidationError
+from squrl.follow import Followed, Outcome, Ports, RecentLinks, follow
+from squrl.invocation import Invocation
 from squrl.links import Link
 from squrl.settings import RedirectSettings
+from squrl.web.answering import answer
+from squrl.web.request import DIRECT, Request
+from squrl.web.response import Response, location
 
-if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+PERMANENT_MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 
-MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
-
+telemetry.quiet_libraries()
 SETTINGS = RedirectSettings.from_environment(os.environ)
-DYNAMODB = store.connect()
-DOMAINS = DomainPolicy(DYNAMODB, SETTINGS.state_table_name)
+DYNAMODB = connect("dynamodb")
+DOMAINS = KnownDomainLists()
+RECENT = RecentLinks()
 
 
 @telemetry.observed
-def lambda_handler(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
+def lambda_handler(event: Any, invocation: Invocation) -> Any:  # noqa: ANN401 (an event may be any JSON)
     """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
-
-    def redirect(request: api.Request) -> api.Answer:
-        lists = DOMAINS.current()  # before the time is looked at: it may have taken some
-        remaining_ms = context.get_remaining_time_in_millis()
-        links = store.DynamoDBUrlStore(DYNAMODB, SETTINGS.table_name, remaining_ms)
-        queue = SqsClickQueue(SETTINGS.click_queue_url, remaining_ms) if SETTINGS.click_queue_url else None
-        now = int(time.time())
-        link = follow(_short_code(request), links, now, click=request.method != "HEAD", queue=queue)
-        if not lists.permit(link.kind.original_url):
-            raise Gone("Links to this domain were disabled")
-        return _answer(link, now)
-
-    return api.serve(event, redirect, has_domain=SETTINGS.domain_name != "")
+    return answer(event, invocation, OPERATIONS, has_domain=SETTINGS.domain_name != "")
 
 
-def _short_code(request: api.Request) -> str:
-    if request.is_http:
-        return request.path_parameter("short_code")
+def visit(request: Request, invocation: Invocation) -> Response:
+    """Send a visitor on, and count the click."""
+    return _redirect(*_follow(request.path_parameter("short_code"), invocation))
+
+
+def probe(request: Request, invocation: Invocation) -> Response:
+    """Tell where a link leads, and count nothing."""
+    return _redirect(*_follow(request.path_parameter("short_code"), invocation, is_click=False))
+
+
+def resolve(request: Request, invocation: Invocation) -> Response:
+    """Tell who invokes the function directly where a link leads, and count the click."""
     short_code = request.fields().get("short_code")
     if not isinstance(short_code, str):
         raise ValidationError([{"field": "short_code", "message": "short_code is required, and must be a string"}])
-    return short_code
+    link, _ = _follow(short_code, invocation)
+    return Response(200, {"original_url": link.kind.original_url, "redirect_type": link.kind.redirect_type})
 
 
-def _answer(link: Link, now: int) -> api.Answer:
+def _follow(short_code: str, invocation: Invocation, *, is_click: bool = True) -> tuple[Link, int]:
+    """Return the link, and when it was looked at."""
+    dynamodb = Service(DYNAMODB, invocation)
+    durable = DurableTable(dynamodb, SETTINGS.durable_table_name)
+    ports = Ports(
+        LinksTable(dynamodb, SETTINGS.table_name),
+        SqsClickQueue(SETTINGS.click_queue_url, invocation),
+        RememberedDomainLists(DOMAINS, durable, invocation),
+        RECENT,
+    )
+    now = int(time.time())
+    followed = follow(short_code, now, ports, is_click=is_click)
+    _count(followed)
+    link = followed.destination()
+    telemetry.annotate(link.short_code)
+    return link, now
+
+
+def _count(followed: Followed) -> None:
+    telemetry.count(telemetry.URL_LOOKUP_COUNT)
+    if followed.miss:
+        telemetry.count(telemetry.URL_LOOKUP_MISS)
+    if followed.outcome is Outcome.QUEUED:
+        telemetry.count(telemetry.CLICK_QUEUED)
+    if followed.outcome is Outcome.UNCERTAIN:
+        telemetry.count(telemetry.CLICK_UNCERTAIN)
+
+
+def _redirect(link: Link, now: int) -> Response:
     destination, redirect_type, _ = link.kind
     if redirect_type == "301":
-        max_age = MAX_AGE if link.expires_at is None else min(MAX_AGE, link.expires_at - now)
-        caching = f"public, max-age={max_age}"
+        left = PERMANENT_MAX_AGE if link.expires_at is None else min(PERMANENT_MAX_AGE, link.expires_at - now)
+        caching = f"public, max-age={left}"
     else:
         caching = "no-store"  # so that every click is counted
-    return api.Answer(
-        int(redirect_type),
-        {"original_url": destination, "redirect_type": redirect_type},
-        {"Location": api.location(destination), "X-Short-Code": link.short_code, "Cache-Control": caching},
-        has_body=False,
-    )
+    headers = {"Location": location(destination), "X-Short-Code": link.short_code, "Cache-Control": caching}
+    return Response(int(redirect_type), headers=headers)
+
+
+OPERATIONS = {"GET /{short_code}": visit, "HEAD /{short_code}": probe, DIRECT: resolve}

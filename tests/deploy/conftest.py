@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from squrl.store import to_item
-from tests.events import LINKS
-from tests.ports import free_port, wait_for_port
+from tests.support.events import LINKS
+from tests.support.ports import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
 EMULATOR = ROOT / ".local" / "ministack" / "bin" / "python"  # `make test-deploy` installs it
@@ -234,10 +234,10 @@ def state(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
     dynamodb = client("dynamodb")
 
     def read():
-        return {item["id"]["S"]: item for item in dynamodb.scan(TableName="squrl-state-dev")["Items"]}
+        return {item["id"]["S"]: item for item in dynamodb.scan(TableName="squrl-ephemeral-dev")["Items"]}
 
     for id_ in read():
-        dynamodb.delete_item(TableName="squrl-state-dev", Key={"id": {"S": id_}})
+        dynamodb.delete_item(TableName="squrl-ephemeral-dev", Key={"id": {"S": id_}})
     return read
 
 

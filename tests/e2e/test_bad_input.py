@@ -12,10 +12,10 @@ from typing import Any
 import ada_url
 import pytest
 
-from tests import events
+from tests.support import events
 from tests.fuzz import data
 from tests.fuzz.invariants import CODE, check_log, is_public, read_answer
-from tests.fuzz.runtime import ROOT, running, written
+from tests.support.runtime import ROOT, running, written
 
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
 UNREADABLE = "The URL must have a host and a port that a browser can read"

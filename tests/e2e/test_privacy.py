@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from local.dynamodb import client
-from tests import events
-from tests.fuzz.runtime import ROOT, running, written
+from tests.support import events
+from tests.support.runtime import ROOT, running, written
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from local import processes
 from tests.conftest import TABLE
 from tests.faults.proxy import Proxy
 from tests.faults.stack import ROOT, EventSource, Finding, Scenario, Stack
-from tests.ports import free_port, wait_for_port
+from tests.support.ports import free_port, wait_for_port
 
 EMULATOR = ROOT / ".local" / "ministack" / "bin" / "python"  # `make faults` installs it
 DOCUMENT = ROOT / "docs" / "reliability.md"

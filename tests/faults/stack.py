@@ -23,7 +23,7 @@ from local.reaper import kill_session
 from local.sam import Runner
 from squrl.links import Kind, Link, timestamp
 from squrl.store import from_item, to_item
-from tests import events
+from tests.support import events
 from tests.conftest import TABLE
 from tests.faults.proxy import Call, Fault, Proxy, Rule
 

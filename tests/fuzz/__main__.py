@@ -33,7 +33,7 @@ os.environ |= {"POWERTOOLS_SERVICE_NAME": "squrl-fuzz", "POWERTOOLS_TRACE_DISABL
 with atheris.instrument_imports(include=["squrl"]):
     from squrl import codes
     from squrl.links import Kind
-    from tests import events
+    from tests.support import events
     from tests.fuzz import data, invariants
 
 _WORD = re.compile(r"(\w+)")

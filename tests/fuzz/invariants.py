@@ -19,8 +19,8 @@ from squrl import store, telemetry
 from squrl.api import location
 from squrl.destinations import accept
 from squrl.errors import InvalidUrl
-from tests.events import LINKS
-from tests.fakes import FakeUrlStore
+from tests.support.events import LINKS
+from tests.support.fakes import FakeLinkStore
 
 CODE = re.compile(r"[A-Za-z0-9_-]{3,20}")
 PRIVATE_NAMES = (".local", ".localhost", ".internal", ".home.arpa")
@@ -74,7 +74,7 @@ class Functions:
         return not answer["batchItemFailures"]
 
     def _answer(self, name: str, event: Any) -> Any:
-        links = FakeUrlStore()
+        links = FakeLinkStore()
         links.links = {link.short_code: link for link in LINKS}
         handler = telemetry.logger.registered_handler
         with (

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.fuzz.data import ENVIRONMENT
-from tests.fuzz.runtime import LAYER, ROOT
+from tests.support.runtime import LAYER, ROOT
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 

@@ -17,6 +17,7 @@ RESERVED = frozenset(
     | {"favicon", "robots", "sitemap", "well-known", "index"}
 )
 
+PATTERN = "^[A-Za-z0-9_-]{3,20}$"  # of a code that a caller may choose
 _VALID = re.compile(r"[A-Za-z0-9_-]{3,20}")
 
 Derivation = Callable[[Kind, int], str]

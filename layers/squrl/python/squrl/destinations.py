@@ -7,14 +7,16 @@ stays as the caller wrote it.
 
 import re
 import unicodedata
-from collections.abc import Collection
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import NamedTuple
 
 import ada_url
 
 from squrl.errors import InvalidUrl
 
 MAX_BYTES = 2048  # DynamoDB's limit for an index's partition key
+
+_MAX_CHARACTERS = 4096  # of what is looked at: a longer URL can hardly be stored in so few bytes
 
 _FORM = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<authority>[^/?#]*))?(?P<behind>.*)")
 _FORBIDDEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\\]")  # white space, control characters, backslash
@@ -60,23 +62,31 @@ _CARRIERS = ((IPv6Network("::ffff:0:0/96"), 0), (IPv6Network("64:ff9b::/96"), 0)
 _PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".home.arpa")
 
 
-def accept(url: str, *, allow_private: bool = False, own_hosts: Collection[str] = ()) -> str:
-    """Return a destination as it is stored: scheme and host in lower case, the host in ASCII, no default port.
+class Rules(NamedTuple):
+    """Which destinations a stack takes.
 
-    Parameters
+    Attributes
     ----------
-    url : str
-        What the caller gave.
     allow_private : bool
         Whether private addresses and names may be destinations, as on an intranet.
-    own_hosts : collection of str
+    own_hosts : frozenset of str
         The shortener's own hosts, in lower case and without port: a link to them would be a loop.
+    """
+
+    allow_private: bool = False
+    own_hosts: frozenset[str] = frozenset()
+
+
+def accept(url: str, rules: Rules) -> str:
+    """Return a destination as it is stored: scheme and host in lower case, the host in ASCII, no default port.
 
     Raises
     ------
     InvalidUrl
         If the URL breaks a rule; the message says which.
     """
+    if len(url) > _MAX_CHARACTERS:
+        raise InvalidUrl(f"The URL must have at most {MAX_BYTES} bytes")
     scheme, behind_host = _split(url)
     try:
         read = ada_url.URL(url)
@@ -89,11 +99,11 @@ def accept(url: str, *, allow_private: bool = False, own_hosts: Collection[str] 
     if len(stored.encode()) > MAX_BYTES:
         raise InvalidUrl(f"The URL must have at most {MAX_BYTES} bytes")
     host = read.hostname.removesuffix(".")
-    if host in {own.removesuffix(".") for own in own_hosts}:
+    if host in {own.removesuffix(".") for own in rules.own_hosts}:
         raise InvalidUrl("The URL must not lead to this shortener itself")
     if read.host_type == ada_url.HostType.DEFAULT:
         _check_name(host)
-    if not allow_private and _is_private(host, read.host_type):
+    if not rules.allow_private and _is_private(host, read.host_type):
         raise InvalidUrl("The URL must lead to a public host, not to a private or reserved address or name")
     return stored
 

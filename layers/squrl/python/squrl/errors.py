@@ -46,7 +46,7 @@ class InvalidUrl(SqurlError):
 
 
 class ValidationError(SqurlError):
-    """A field other than the destination breaks a rule, or the body is malformed."""
+    """A field other than the destination breaks a rule, or the event or its body is malformed."""
 
     status = 400
 

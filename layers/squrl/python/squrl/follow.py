@@ -1,90 +1,137 @@
 """Use case: a code becomes a destination, and the click is counted."""
 
-from squrl import codes, telemetry
-from squrl.clicks import Click, ClickQueue
-from squrl.errors import Gone, NotFound, RateLimitExceeded, ServiceUnavailable
+from enum import Enum, auto
+from typing import NamedTuple
+
+from squrl import codes
+from squrl.clicks import Click
+from squrl.errors import Gone, NotFound, SqurlError
 from squrl.links import Link
-from squrl.store import UrlStore
+from squrl.ports import ClickQueue, Counted, DomainPolicy, LinkStore, Throttled, Unavailable
 
 RECENT_SECONDS = 2
 RECENT_LINKS = 100
 
-# What this process read of links that are clicked more often than they can be written, and when.
-_recent: dict[str, tuple[int, Link]] = {}
+
+class Outcome(Enum):
+    """What came of a click."""
+
+    COUNTED = auto()
+    QUEUED = auto()  # it is counted later
+    UNCERTAIN = auto()  # nobody knows whether it is counted
+    NONE = auto()  # there was none: the link was only looked at, or isn't live
 
 
-def follow(short_code: str, store: UrlStore, now: int, *, click: bool, queue: ClickQueue | None = None) -> Link:
-    """Return the live link that has a code.
+class Followed(NamedTuple):
+    """What a visitor gets.
+
+    Attributes
+    ----------
+    link : Link or None
+        The one that has the code, live or not.
+    outcome : Outcome
+        What came of the click.
+    miss : SqurlError or None
+        Why the visitor isn't sent on.
+    """
+
+    link: Link | None
+    outcome: Outcome = Outcome.NONE
+    miss: SqurlError | None = None
+
+    def destination(self) -> Link:
+        """Return the link to send the visitor on with.
+
+        Raises
+        ------
+        NotFound
+            If no link has the code, or it can't be a code.
+        Gone
+            If the link has expired, or it or its domain was disabled.
+        """
+        if self.miss or self.link is None:
+            raise self.miss or NotFound("There is no link with this code")
+        return self.link
+
+
+class RecentLinks:
+    """What a process read of links that are clicked more often than they can be written: a few, for two seconds."""
+
+    def __init__(self) -> None:
+        self._links: dict[str, tuple[int, Link]] = {}
+
+    def read(self, short_code: str, store: LinkStore, now: int) -> Link | None:
+        """Read a link at `now`, in Unix seconds; at most every two seconds: the throttled ones are the popular ones."""
+        read_at, link = self._links.get(short_code, (0, None))
+        # One that has expired meanwhile is read again: its code may have a new owner.
+        if link is not None and 0 <= now - read_at < RECENT_SECONDS and link.is_live(now):
+            return link
+        link = store.get(short_code)
+        if link is not None:
+            if len(self._links) >= RECENT_LINKS:
+                self._links.clear()
+            self._links[short_code] = now, link
+        return link
+
+
+class Ports(NamedTuple):
+    """What following a link needs of the outside."""
+
+    store: LinkStore
+    queue: ClickQueue
+    domains: DomainPolicy
+    recent: RecentLinks
+
+
+def follow(short_code: str, now: int, ports: Ports, *, is_click: bool) -> Followed:
+    """Find the link that has a code, and count the click on it.
+
+    The domain lists are asked for side by side with the store, so that they cost the visitor no time.
 
     Parameters
     ----------
     short_code : str
-        What the visitor asked for.
-    store : UrlStore
-        The table.
+        What the visitor asked for. What can't be a code is answered without asking anybody.
     now : int
         Unix seconds.
-    click : bool
+    ports : Ports
+        The outside.
+    is_click : bool
         Whether this counts as a click.
-    queue : ClickQueue or None
-        Takes a click that the table can't take.
 
     Raises
     ------
-    NotFound
-        If no link has the code, or it can't be a code; the latter without asking the table.
-    Gone
-        If the link has expired or was disabled.
-    RateLimitExceeded, ServiceUnavailable
-        If the table could not even be read.
+    Throttled, Unavailable
+        If the store could not even be read.
     """
-    try:
-        link = _look_up(short_code, store, now, click=click, queue=queue)
-    except (NotFound, Gone):
-        telemetry.count(telemetry.URL_LOOKUP_COUNT)
-        telemetry.count(telemetry.URL_LOOKUP_MISS)
-        raise
-    telemetry.count(telemetry.URL_LOOKUP_COUNT)
-    telemetry.annotate(short_code)
-    return link
-
-
-def _look_up(short_code: str, store: UrlStore, now: int, *, click: bool, queue: ClickQueue | None) -> Link:
+    unknown = NotFound("There is no link with this code")
     if not codes.is_well_formed(short_code) or codes.is_reserved(short_code):
-        raise NotFound("There is no link with this code")
-    link = _count_click(short_code, store, now, queue) if click else store.get(short_code)
+        return Followed(None, miss=unknown)
+    ports.domains.refresh()
+    if is_click:
+        link, outcome = _count(short_code, now, ports)
+    else:
+        link, outcome = ports.store.get(short_code), Outcome.NONE
     if link is None:
-        raise NotFound("There is no link with this code")
+        return Followed(None, outcome, unknown)
     if not link.is_live(now):
-        raise Gone("The link has expired or was disabled")
-    return link
+        return Followed(link, outcome, Gone("The link has expired or was disabled"))
+    if not ports.domains.current().permits(link.kind.original_url):
+        return Followed(link, outcome, Gone("Links to this domain were disabled"))
+    return Followed(link, outcome)
 
 
-def _count_click(short_code: str, store: UrlStore, now: int, queue: ClickQueue | None) -> Link | None:
+def _count(short_code: str, now: int, ports: Ports) -> tuple[Link | None, Outcome]:
     """Count the click and find the link in one round trip; if the count fails, the visitor is sent on all the same."""
     try:
-        return store.count_click(short_code, now)
-    except RateLimitExceeded:
-        link = _read(short_code, store, now)
-        if link is not None and link.is_live(now):
-            # A row that an operator wrote may lack created_at: then nothing says which link was clicked.
-            is_queued = queue is not None and link.created_at != "" and queue.send(Click.on(link, now))
-            telemetry.count(telemetry.CLICK_QUEUED if is_queued else telemetry.CLICK_UNCERTAIN)
-        return link
-    except ServiceUnavailable:
-        telemetry.count(telemetry.CLICK_UNCERTAIN)
-        return store.get(short_code)
-
-
-def _read(short_code: str, store: UrlStore, now: int) -> Link | None:
-    """Read a link, at most every two seconds: the throttled ones are those that everybody asks for."""
-    read_at, link = _recent.get(short_code, (0, None))
-    # One that has expired meanwhile is read again: its code may have a new owner.
-    if link is not None and 0 <= now - read_at < RECENT_SECONDS and link.is_live(now):
-        return link
-    link = store.get(short_code)
-    if link is not None:
-        if len(_recent) >= RECENT_LINKS:
-            _recent.clear()
-        _recent[short_code] = now, link
-    return link
+        result = ports.store.count_click(short_code, now)
+    except Throttled:
+        link = ports.recent.read(short_code, ports.store, now)
+        if link is None or not link.is_live(now):
+            return link, Outcome.NONE
+        # A row that an operator wrote may lack created_at: then nothing says which link was clicked.
+        is_queued = link.created_at != "" and ports.queue.send(Click.on(link, now))
+        return link, Outcome.QUEUED if is_queued else Outcome.UNCERTAIN
+    except Unavailable:
+        return ports.store.get(short_code), Outcome.UNCERTAIN
+    return result.link, Outcome.COUNTED if isinstance(result, Counted) else Outcome.NONE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 ACTIVE = "active"
-DISABLED = "disabled"  # an expired link is not stored as such: it is an active one whose time has passed
+DISABLED = "disabled"  # an expired link isn't stored as such: it is an active one whose time has passed
 
 
 class Kind(NamedTuple):
@@ -43,7 +43,7 @@ class Link:
     created_at : str
         UTC, to the second, such as ``2026-08-23T10:30:00Z``.
     expires_at : int or None
-        Unix seconds; ``None`` when it never expires, or when it was disabled.
+        Unix seconds; ``None`` when it never expires.
     custom_code : bool
         Whether the caller chose the code.
     status : str
@@ -62,6 +62,11 @@ class Link:
     status: str = ACTIVE
     click_count: int = 0
     creator_ip: str | None = None
+
+    @property
+    def collect_at(self) -> int | None:
+        """From when on the table may remove the row, in Unix seconds; ``None`` for never."""
+        return self.expires_at if self.status == ACTIVE else None
 
     def is_live(self, now: int) -> bool:
         """Tell whether the link may be followed at `now`, in Unix seconds."""

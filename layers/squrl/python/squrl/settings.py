@@ -24,18 +24,14 @@ class Settings:
     ----------
     table_name : str
         The table that holds the links.
-    state_table_name : str
-        The table of what is remembered for a while; empty where there is none.
     """
 
     table_name: str
-    state_table_name: str
 
     def __post_init__(self) -> None:
-        if not _TABLE_NAME.fullmatch(self.table_name):
-            raise SettingsError("TABLE_NAME must be a DynamoDB table's name")
-        if self.state_table_name and not _TABLE_NAME.fullmatch(self.state_table_name):
-            raise SettingsError("STATE_TABLE_NAME must be empty, or a DynamoDB table's name")
+        for name, value in vars(self).items():
+            if name.endswith("table_name") and not _TABLE_NAME.fullmatch(value):
+                raise SettingsError(f"{name.upper()} must be a DynamoDB table's name")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -53,15 +49,31 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CountClicksSettings(Settings):
+    """What the function that counts late clicks needs besides.
+
+    Attributes
+    ----------
+    ephemeral_table_name : str
+        The table of what is remembered for a while.
+    """
+
+    ephemeral_table_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiSettings(Settings):
     """What the functions behind the API need besides.
 
     Attributes
     ----------
+    durable_table_name : str
+        The table that has the domain lists.
     domain_name : str
         The stack's own domain; empty if it has none.
     """
 
+    durable_table_name: str
     domain_name: str
 
     def __post_init__(self) -> None:
@@ -94,6 +106,8 @@ class CreateSettings(ApiSettings):
 
     Attributes
     ----------
+    ephemeral_table_name : str
+        The table that has how often clients asked.
     base_url : str
         What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
         the host that the caller used.
@@ -107,6 +121,7 @@ class CreateSettings(ApiSettings):
         The HMAC key in KMS under which clients are counted; empty where none is limited.
     """
 
+    ephemeral_table_name: str
     base_url: str
     allow_private_destinations: bool
     store_creator_ip: bool

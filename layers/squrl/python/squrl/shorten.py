@@ -1,75 +1,36 @@
 """Use case: a request becomes a link, exactly one however many ask at once."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple, Self
+from dataclasses import replace
+from typing import NamedTuple
 
-from squrl import codes, destinations, telemetry
-from squrl.errors import ConflictError, Detail, Gone, ValidationError
+from squrl import codes, destinations
+from squrl.errors import ConflictError, Gone, InvalidUrl, RateLimitExceeded
 from squrl.links import DISABLED, Kind, Link, timestamp
-from squrl.store import UrlStore
-
-MAX_TTL_HOURS = 87_600  # ten years
-REDIRECT_TYPES = ("301", "302")
-
-_FIELDS = ("original_url", "custom_code", "ttl_hours", "redirect_type")
-_MAX_NAMED = 100  # unknown fields that an error names: an answer must not grow with the request
-_MAX_NAME = 100  # characters of an unknown field's name that an error repeats
+from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore
+from squrl.requests import CreateRequest
 
 
-class CreateRequest(NamedTuple):
-    """A checked request.
+class Caller(NamedTuple):
+    """Who asks.
 
     Attributes
     ----------
-    kind : Kind
-        Destination as stored, redirect type and lifetime.
-    custom_code : str or None
-        The code that the caller chose.
+    address : str or None
+        The IP address that is limited; ``None`` for who may invoke the function directly, and is trusted.
+    keeps_address : bool
+        Whether the link keeps it.
     """
 
-    kind: Kind
-    custom_code: str | None
+    address: str | None = None
+    keeps_address: bool = False
 
-    @classmethod
-    def read(cls, fields: Mapping[str, Any], *, allow_private: bool, own_hosts: Collection[str]) -> Self:
-        """Check what a caller sent. A field that is ``null`` counts as absent.
 
-        Parameters
-        ----------
-        fields : mapping
-            The request's JSON object.
-        allow_private, own_hosts
-            See `destinations.accept`.
+class Ports(NamedTuple):
+    """What shortening needs of the outside."""
 
-        Raises
-        ------
-        ValidationError
-            With one detail per field at fault.
-        InvalidUrl
-            If the other fields are right, but the destination breaks a rule.
-        """
-        problems = {
-            "original_url": _check_original_url(fields.get("original_url")),
-            "custom_code": _check_custom_code(fields.get("custom_code")),
-            "ttl_hours": _check_ttl_hours(fields.get("ttl_hours")),
-            "redirect_type": _check_redirect_type(fields.get("redirect_type")),
-        }
-        details: list[Detail] = [
-            {"field": field, "message": f"{field} {problem}"} for field, problem in problems.items() if problem
-        ]
-        unknown = [_printable(field) for field in fields if field not in _FIELDS]
-        details += [
-            {"field": field, "message": f"{field} is not a field of this request"} for field in unknown[:_MAX_NAMED]
-        ]
-        if len(unknown) > _MAX_NAMED:
-            unnamed = f"{len(unknown) - _MAX_NAMED} more fields are not of this request"
-            details.append({"field": "body", "message": unnamed})
-        if details:
-            raise ValidationError(details)
-        destination = destinations.accept(fields["original_url"], allow_private=allow_private, own_hosts=own_hosts)
-        return cls(
-            Kind(destination, fields.get("redirect_type") or "301", fields.get("ttl_hours")), fields.get("custom_code")
-        )
+    store: LinkStore
+    domains: DomainPolicy
+    limiter: ClientLimiter
 
 
 class Shortened(NamedTuple):
@@ -79,12 +40,13 @@ class Shortened(NamedTuple):
     created: bool
 
 
-def shorten(
+def shorten(  # noqa: PLR0913 (the last one is for tests)
     request: CreateRequest,
-    store: UrlStore,
+    caller: Caller,
     now: int,
+    ports: Ports,
+    rules: destinations.Rules,
     *,
-    creator_ip: str | None = None,
     derivation: codes.Derivation = codes.derive,
 ) -> Shortened:
     """Find or make the link for a request.
@@ -93,78 +55,76 @@ def shorten(
     ----------
     request : CreateRequest
         What is asked for.
-    store : UrlStore
-        The table.
+    caller : Caller
+        Who asks.
     now : int
         Unix seconds.
-    creator_ip : str or None
-        Kept with a new link; ``None`` where it must not be.
+    ports : Ports
+        The outside.
+    rules : destinations.Rules
+        Which destinations there may be.
     derivation : callable
         How a code follows from a kind and a probe number.
 
     Raises
     ------
+    InvalidUrl
+        If the destination breaks a rule, or is in a domain that links may not lead to.
+    RateLimitExceeded
+        If the caller has had its requests of this minute.
     ConflictError
         If the custom code is another link's, or every derived code is.
     Gone
         If the link asked for was disabled.
-    RateLimitExceeded, ServiceUnavailable
-        If the table did not answer in time.
+    Throttled, Unavailable
+        If the store didn't answer in time.
     """
-    shortened = _reuse_indexed(request, store, now) or _claim_first(request, store, now, creator_ip, derivation)
-    telemetry.count(telemetry.URL_CREATION_COUNT if shortened.created else telemetry.URL_REUSE_COUNT)
-    telemetry.annotate(shortened.link.short_code)
-    return shortened
-
-
-def _reuse_indexed(request: CreateRequest, store: UrlStore, now: int) -> Shortened | None:
-    """Reuse a link that the index knows, on proof from the table: the index may be behind."""
-    if request.custom_code is not None:
-        return None
-    short_code = store.find_live(request.kind, now)
-    if short_code is None:
-        return None
-    has_lifetime = request.kind.ttl_hours is not None
-    link = store.renew(short_code, request.kind, now) if has_lifetime else store.get(short_code)
-    return _reused(link, request.kind, now)
-
-
-def _claim_first(
-    request: CreateRequest,
-    store: UrlStore,
-    now: int,
-    creator_ip: str | None,
-    derivation: codes.Derivation,
-) -> Shortened:
-    """Take the first of the request's codes that is free, or that already is this very link."""
-    is_custom = request.custom_code is not None
-    candidates = (
-        [request.custom_code] if request.custom_code is not None else codes.candidates(request.kind, derivation)
+    ports.domains.refresh()
+    destination = destinations.accept(request.original_url, rules)
+    if not ports.domains.current().permits(destination):
+        raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
+    if caller.address is not None and not ports.limiter.permits(caller.address, now):
+        raise RateLimitExceeded("Too many requests from this address; try again later", retry_after=60 - now % 60)
+    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours)
+    if request.custom_code is None:
+        reused = _reuse_indexed(kind, ports.store, now)
+        if reused is not None:
+            return reused
+    link = Link(
+        short_code="",
+        kind=kind,
+        created_at=timestamp(now),
+        expires_at=kind.expires_at(now),
+        custom_code=request.custom_code is not None,
+        creator_ip=caller.address if caller.keeps_address else None,
     )
-    for short_code in candidates:
-        link = Link(
-            short_code=short_code,
-            kind=request.kind,
-            created_at=timestamp(now),
-            expires_at=request.kind.expires_at(now),
-            custom_code=is_custom,
-            creator_ip=creator_ip,
-        )
-        shortened = _claim(link, store, now)
+    # The first of the request's codes that is free, or that already is this very link.
+    for code in codes.candidates(kind, derivation) if request.custom_code is None else [request.custom_code]:
+        shortened = _claim(replace(link, short_code=code), ports.store, now)
         if shortened is not None:
             return shortened
-    if is_custom:
+    if request.custom_code is not None:
         raise ConflictError("custom_code is taken by another link")
     raise ConflictError("Every code for this destination is taken by another link; choose a custom_code")
 
 
-def _claim(link: Link, store: UrlStore, now: int) -> Shortened | None:
+def _reuse_indexed(kind: Kind, store: LinkStore, now: int) -> Shortened | None:
+    """Reuse a link that the index knows, on proof from the table: the index may be behind."""
+    short_code = store.find_live(kind, now)
+    if short_code is None:
+        return None
+    link = store.get(short_code) if kind.ttl_hours is None else store.renew(short_code, kind, now)
+    return _reused(link, kind, now)
+
+
+def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
     """Claim one code; ``None`` when it is another link's."""
     # A link may expire or be disabled between the claim and its renewal: then the table decides once more.
     for _ in range(2):
-        holder = store.claim(link, now)
-        if holder is None:
+        claim = store.claim(link, now)
+        if isinstance(claim, Claimed):
             return Shortened(link, created=True)
+        holder = claim.link
         if holder.kind != link.kind:
             return None
         if holder.status == DISABLED:
@@ -180,36 +140,3 @@ def _reused(link: Link | None, kind: Kind, now: int) -> Shortened | None:
     if link is None or link.kind != kind or not link.is_live(now):
         return None
     return Shortened(link, created=False)
-
-
-def _check_original_url(value: object) -> str | None:
-    if value is None:
-        return "is required"
-    return None if isinstance(value, str) else "must be a string"
-
-
-def _check_custom_code(value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        return "must be a string"
-    if not codes.is_well_formed(value):
-        return "must be 3 to 20 letters, digits, underscores or hyphens"
-    return "is reserved" if codes.is_reserved(value) else None
-
-
-def _check_ttl_hours(value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        return "must be an integer"
-    return None if 1 <= value <= MAX_TTL_HOURS else f"must be between 1 and {MAX_TTL_HOURS}"
-
-
-def _check_redirect_type(value: object) -> str | None:
-    return None if value is None or value in REDIRECT_TYPES else 'must be "301" or "302"'
-
-
-def _printable(field: str) -> str:
-    """Return an unknown field's name as an error can repeat it: short, and encodable."""
-    return field[:_MAX_NAME].encode(errors="replace").decode()

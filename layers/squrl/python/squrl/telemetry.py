@@ -6,8 +6,7 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
@@ -15,6 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from botocore.exceptions import ClientError
 
 from squrl.errors import InternalServerError, SqurlError
+from squrl.invocation import Incident, Invocation
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -29,23 +29,39 @@ CLICK_UNCERTAIN = "click_uncertain"
 CLICK_QUEUED = "click_queued"
 CLICK_COUNTED_LATE = "click_counted_late"
 CLICK_DISCARDED = "click_discarded"
-LIMITER_UNAVAILABLE = "limiter_unavailable"
-DOMAIN_LIST_ERROR = "domain_list_error"
 FUNCTION_DURATION = "function_duration"
 DATABASE_QUERY_DURATION = "database_query_duration"
 ERROR_COUNT = "error_count"
 
-Handler = Callable[[Any, "LambdaContext"], dict[str, Any]]
+_WORDS = {
+    Incident.CLICK_NOT_QUEUED: "A click could not be queued",
+    Incident.DOMAIN_LIST_ERROR: "The domain lists could not be read",
+    Incident.DOMAIN_UNCHECKED: "A link was followed or made without the latest domain lists",
+    Incident.LIMITER_UNAVAILABLE: "A client could not be limited",
+}
 
-# Lambda lets every level through, so that LogLevel alone decides; libraries would then log each request at DEBUG, with
-# all that is in it.
-logging.getLogger().setLevel(logging.WARNING)
+Handler = Callable[[Any, Invocation], Any]
+LambdaHandler = Callable[[Any, "LambdaContext"], Any]
+
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
 
 
-def observed(handler: Handler) -> Handler:
-    """Wrap a Lambda handler: request id in every log record, a trace, metrics written once, at the end."""
+def quiet_libraries() -> None:
+    """Drop libraries' log records below a warning; for a function, before it makes its first client.
+
+    Lambda lets every level through, so that LogLevel alone decides. Libraries would then log at DEBUG how each client is
+    made, and each request with all that is in it.
+    """
+    logging.getLogger().setLevel(logging.WARNING)
+
+
+def observed(handler: Handler) -> LambdaHandler:
+    """Make a Lambda handler: request id in every log record, a trace, metrics written once, at the end.
+
+    What it changes in the process is for Lambda: the modules that were loaded until now are no longer looked through
+    for garbage.
+    """
 
     @functools.cache
     def traced() -> Handler:
@@ -55,13 +71,31 @@ def observed(handler: Handler) -> Handler:
     @metrics.log_metrics(capture_cold_start_metric=True)
     @logger.inject_lambda_context
     @functools.wraps(handler)
-    def wrapper(event: Any, context: "LambdaContext") -> dict[str, Any]:  # noqa: ANN401 (an event may be any JSON)
-        with timed(FUNCTION_DURATION):
-            return (traced() if _is_sampled() else handler)(event, context)
+    def wrapper(event: Any, context: "LambdaContext") -> Any:  # noqa: ANN401 (an event may be any JSON)
+        started = time.perf_counter()
+        invocation = Invocation(context.get_remaining_time_in_millis())
+        try:
+            return (traced() if _is_sampled() else handler)(event, invocation)
+        finally:
+            _report(invocation)
+            _measure(FUNCTION_DURATION, (time.perf_counter() - started) * 1000)
 
-    gc.freeze()  # what is there now stays: no collection needs to look at it ...
-    gc.enable()  # ... which is off since squrl/__init__.py
-    return cast("Handler", wrapper)
+    gc.freeze()
+    gc.enable()  # a function switches it off while it is loaded
+    return cast("LambdaHandler", wrapper)
+
+
+def _report(invocation: Invocation) -> None:
+    for milliseconds in invocation.query_durations:
+        _measure(DATABASE_QUERY_DURATION, milliseconds)
+    for incident, cause in invocation.incidents:
+        count(incident)
+        log = logger.error if incident is Incident.DOMAIN_LIST_ERROR else logger.warning
+        log(_WORDS[incident], cause=cause)
+
+
+def _measure(name: str, milliseconds: float) -> None:
+    metrics.add_metric(name, MetricUnit.Milliseconds, round(milliseconds, 2))
 
 
 @functools.cache
@@ -82,18 +116,8 @@ def annotate(short_code: str) -> None:
 
 
 def count(name: str, number: int = 1) -> None:
-    """Count an outcome, after it happened."""
+    """Add to a metric, after what it counts has happened."""
     metrics.add_metric(name, MetricUnit.Count, number)
-
-
-@contextmanager
-def timed(name: str) -> Iterator[None]:
-    """Measure the duration of a block, in milliseconds."""
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        metrics.add_metric(name, MetricUnit.Milliseconds, round((time.perf_counter() - started) * 1000, 2))
 
 
 def record_error(error: SqurlError) -> None:

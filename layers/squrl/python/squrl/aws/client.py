@@ -1,0 +1,197 @@
+"""AWS's services: one way to connect, one set of time-outs for each kind of call, one deadline, one way to try again.
+
+The SDK tries nothing again: it would repeat a counter's update after a time-out, and so count a click twice.
+"""
+
+import functools
+import random
+import time
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from botocore.config import Config
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+)
+from botocore.exceptions import ConnectionError as BotocoreConnectionError
+from botocore.handlers import add_recursion_detection_header, add_retry_headers
+from botocore.parsers import ResponseParserError
+from botocore.session import get_session
+
+from squrl.invocation import Invocation
+from squrl.ports import StoreError, Throttled, Unavailable
+
+BACKOFF = 0.05  # seconds before the second attempt at most; doubles with each further one
+
+_CONDITION_FAILED = "ConditionalCheckFailed"
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TransactionConflictException",  # a transaction is writing the same row
+        "TransactionInProgressException",  # this very one, whose first answer was lost
+    }
+)
+# What cancels a transaction for the moment.
+_CONTENTION = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
+
+
+class Timeouts(NamedTuple):
+    """How long one attempt may take, in seconds."""
+
+    connect: float
+    read: float
+
+
+# DynamoDB answers in a few milliseconds, so a slow answer is a lost one. SQS and KMS are asked beside the request.
+TIMEOUTS = {"dynamodb": Timeouts(0.5, 1.0), "sqs": Timeouts(0.3, 0.5), "kms": Timeouts(0.3, 0.5)}
+
+
+@functools.cache
+def connect(service: str, url: str | None = None) -> Any:  # noqa: ANN401 (each service's client has methods of its own)
+    """Return the process's client for a service. It is made when it is first asked for.
+
+    Parameters
+    ----------
+    service : str
+        One of `TIMEOUTS`.
+    url : str or None
+        Any URL of the service, such as a queue's; ``None`` for the region's own endpoint.
+    """
+    timeouts = TIMEOUTS[service]
+    config = Config(
+        connect_timeout=timeouts.connect,
+        read_timeout=timeouts.read,
+        retries={"total_max_attempts": 1},
+        # What botocore would do for each call anew: a sixth of a redirect's processor time for its user agent, a
+        # twelfth to check arguments that `squrl.aws` alone writes, and that the service checks again.
+        user_agent="squrl",
+        parameter_validation=False,
+    )
+    endpoint = "://".join(urlsplit(url)[:2]) if url else None
+    client = get_session().create_client(service, config=config, endpoint_url=endpoint)
+    # Headers for AWS's statistics on retries, of which there are none, and against functions that start each other
+    # through queues: a fifteenth of a redirect's processor time.
+    client.meta.events.unregister("before-call", add_recursion_detection_header)
+    client.meta.events.unregister("request-created", add_retry_headers)
+    return client
+
+
+class ConditionFailed(Exception):
+    """A write's condition didn't hold.
+
+    Attributes
+    ----------
+    item : dict or None
+        The row that made it fail, from ``ReturnValuesOnConditionCheckFailure=ALL_OLD``.
+    may_be_applied : bool
+        Whether an earlier attempt at the same write may have been applied, its answer being lost.
+    """
+
+    def __init__(self, item: dict[str, Any] | None, *, may_be_applied: bool) -> None:
+        super().__init__()
+        self.item = item
+        self.may_be_applied = may_be_applied
+
+
+class Service:
+    """One of AWS's services, for one invocation.
+
+    Parameters
+    ----------
+    client : botocore client
+        From `connect`.
+    invocation : Invocation
+        Every attempt and pause ends in time for its answer.
+    """
+
+    def __init__(self, client: Any, invocation: Invocation) -> None:  # noqa: ANN401
+        self._client = client
+        self.invocation = invocation
+
+    def call(self, operation: str, *, attempts: int = 1, repeatable: bool = True, **arguments: Any) -> Any:  # noqa: ANN401
+        """Call the service until it answers, as long as another attempt is safe and would end in time.
+
+        Parameters
+        ----------
+        operation : str
+            The client's method.
+        attempts : int
+            How many there may be at most.
+        repeatable : bool
+            Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent.
+        **arguments
+            The method's.
+
+        Raises
+        ------
+        ConditionFailed
+            If a write's condition didn't hold.
+        Throttled
+            If the service refused each attempt for want of capacity: nothing was done.
+        Unavailable
+            If it didn't answer in time: what was asked may have been done.
+        ClientError
+            If the service understood and refused, so that trying again would not help.
+        """
+        timeouts = self._client.meta.config
+        longest = timeouts.connect_timeout + timeouts.read_timeout
+        failure: type[StoreError] = Unavailable
+        cause: Exception | None = None
+        may_be_applied = False
+        for repetition in range(attempts):
+            pause = random.uniform(0, BACKOFF * 2 ** (repetition - 1)) if repetition else 0  # noqa: S311 (full jitter)
+            if not self.invocation.has_time_for(pause + longest):
+                break
+            if pause:  # even sleeping for no time gives the processor away
+                time.sleep(pause)
+            try:
+                return getattr(self._client, operation)(**arguments)
+            except (ClientError, HTTPClientError, BotocoreConnectionError, ResponseParserError) as error:
+                _raise_refusal(error, may_be_applied=may_be_applied)
+                cause = error
+                was_sent = not isinstance(error, EndpointConnectionError | ConnectTimeoutError)
+                if not _is_throttled(error):
+                    failure = Unavailable
+                    may_be_applied |= was_sent
+                elif not may_be_applied:  # else nobody knows whether anything was done
+                    failure = Throttled
+                if was_sent and not repeatable:
+                    break
+        raise failure from cause
+
+
+def failed_conditions(error: ClientError) -> list[bool] | None:
+    """Return of which of a transaction's writes the condition failed; ``None`` if none did."""
+    failed = [code == _CONDITION_FAILED for code in _cancellation_reasons(error)]
+    return failed if any(failed) else None
+
+
+def _raise_refusal(error: Exception, *, may_be_applied: bool) -> None:
+    """Raise what the service understood and refused: trying again would not help."""
+    if not isinstance(error, ClientError) or _is_throttled(error):
+        return
+    if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        response: dict[str, Any] = {**error.response}
+        raise ConditionFailed(response.get("Item"), may_be_applied=may_be_applied) from error
+    if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:  # noqa: PLR2004 (where the caller's errors end)
+        raise error
+
+
+def _is_throttled(error: Exception) -> bool:
+    """Tell whether a service refused for want of capacity, or for a rival: nothing was written, and later it may be."""
+    if not isinstance(error, ClientError):
+        return False
+    reasons = set(_cancellation_reasons(error))
+    return error.response["Error"]["Code"] in _THROTTLED or (
+        not reasons.isdisjoint(_CONTENTION) and _CONDITION_FAILED not in reasons
+    )
+
+
+def _cancellation_reasons(error: ClientError) -> list[str]:
+    response: dict[str, Any] = {**error.response}
+    return [reason["Code"] for reason in response.get("CancellationReasons", ())]

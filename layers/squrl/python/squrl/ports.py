@@ -1,0 +1,119 @@
+"""What the use cases need of the outside. `squrl.aws` has each port in AWS; the tests have each in memory."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from squrl.clicks import Click
+from squrl.domains import DomainLists
+from squrl.links import Kind, Link
+
+
+class StoreError(Exception):
+    """The store didn't do what was asked."""
+
+
+class Throttled(StoreError):
+    """The store refused for want of capacity. Nothing was written; later it may be."""
+
+
+class Unavailable(StoreError):
+    """The store didn't answer in time. A write may have been applied."""
+
+
+class Claimed(NamedTuple):
+    """The code was free, and now is this link's."""
+
+    link: Link
+
+
+class HeldBy(NamedTuple):
+    """Another link has the code, or this very link, claimed before."""
+
+    link: Link
+
+
+class Counted(NamedTuple):
+    """The click was added; the link is as it was after that."""
+
+    link: Link
+
+
+class NotCounted(NamedTuple):
+    """No click was added, since the link isn't live; ``None`` if there is no link."""
+
+    link: Link | None
+
+
+class LateClicks(NamedTuple):
+    """What came of clicks that came late: how many were added, and how many can't be, their link being no more."""
+
+    added: int
+    discarded: int
+
+
+class LinkStore(Protocol):
+    """The links. Times are Unix seconds.
+
+    Raises
+    ------
+    Throttled, Unavailable
+        From every method.
+    """
+
+    def get(self, short_code: str) -> Link | None:
+        """Return the link as it is now."""
+
+    def count_click(self, short_code: str, now: int) -> Counted | NotCounted:
+        """Add one click if the link is live at `now`.
+
+        A write whose outcome is unknown isn't repeated: that could count one click twice. A throttled one isn't
+        repeated either: a visitor is waiting, and a click can be queued.
+        """
+
+    def add_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> LateClicks:
+        """Add clicks that came late, given by their ids with their times: each once, however often it comes.
+
+        They are for the link of that `created_at` alone: its code may have passed to another one.
+        """
+
+    def find_live(self, kind: Kind, now: int) -> str | None:
+        """Return the code of the oldest live link of this kind, as far as the index knows (eventually consistent)."""
+
+    def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
+        """Extend the lifetime if this is still a live link of this kind that expires sooner, and return it as it is."""
+
+    def claim(self, link: Link, now: int) -> Claimed | HeldBy:
+        """Write the link if its code is free or has expired."""
+
+    def disable(self, short_code: str) -> Link | None:
+        """Take a link down for good: nothing makes, renews, claims or collects it. ``None`` if there is no link."""
+
+    def enable(self, short_code: str) -> Link | None:
+        """Bring a disabled link back; it ends when it would have ended. ``None`` if there is no link."""
+
+
+class ClickQueue(Protocol):
+    """Takes clicks that are to be counted later."""
+
+    def send(self, click: Click) -> bool:
+        """Put a click into the queue; tell whether it certainly is there."""
+
+
+class DomainPolicy(Protocol):
+    """The operator's domain lists, as far as this process knows them. Neither method raises anything."""
+
+    def refresh(self) -> None:
+        """Begin to read the lists again where that is due. Returns at once."""
+
+    def current(self) -> DomainLists:
+        """Return the lists. Waits a moment for a reading that has begun, where what is known is too old."""
+
+
+class ClientLimiter(Protocol):
+    """How often a client may ask."""
+
+    def permits(self, address: str, now: int) -> bool:
+        """Count one request of a client at `now`; tell whether it is within its limit of this minute.
+
+        A limiter that fails permits: it must not stop anybody.
+        """

@@ -1,0 +1,79 @@
+"""From an event to its answer: a table says which operation each route has, the same way for every function.
+
+The table is a dict, where Powertools' Event Handler would be a router: direct invocations go the same way as the API's
+requests, and redirect loads nothing that it doesn't use.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from squrl import telemetry
+from squrl.errors import (
+    InternalServerError,
+    NotFound,
+    RateLimitExceeded,
+    ServiceUnavailable,
+    SqurlError,
+    ValidationError,
+)
+from squrl.invocation import Invocation
+from squrl.ports import Throttled, Unavailable
+from squrl.web.request import Request, UnknownEventError
+from squrl.web.response import Response, failure
+
+Operation = Callable[[Request, Invocation], Response]
+Operations = Mapping[str, Operation]
+
+
+def answer(
+    event: Any,  # noqa: ANN401 (a direct invocation's event may be any JSON)
+    invocation: Invocation,
+    operations: Operations,
+    *,
+    has_domain: bool,
+) -> Any:  # noqa: ANN401 (a direct invocation's result may be any JSON)
+    """Answer one event by the operation of its route, in the form that its kind of event asks for.
+
+    Every error becomes an answer: an expected one as it is, a defect as an `InternalServerError` that tells nothing.
+
+    Parameters
+    ----------
+    event : any JSON value
+        What Lambda hands to the function.
+    invocation : Invocation
+        Handed on to the operation.
+    operations : mapping of str to Operation
+        By route: the API's route key, or `request.DIRECT`.
+    has_domain : bool
+        Whether the stack has a domain of its own.
+    """
+    try:
+        request = Request(event)
+    except UnknownEventError as error:
+        telemetry.logger.warning("An event of an unknown kind was refused", marks=str(error))
+        refusal = ValidationError([{"field": "body", "message": "body must come through the API, or directly"}])
+        telemetry.record_error(refusal)
+        return failure(refusal).to_http(has_domain=has_domain)
+    response = _response(request, invocation, operations)
+    return response.to_http(has_domain=has_domain) if request.is_http else response.to_direct()
+
+
+def _response(request: Request, invocation: Invocation, operations: Operations) -> Response:
+    try:
+        return operations.get(request.route, _unknown_route)(request, invocation)
+    except Throttled:
+        error: SqurlError = RateLimitExceeded("Too many requests; try again later")
+    except Unavailable:
+        error = ServiceUnavailable("The database did not answer in time; try again later")
+    except SqurlError as expected:
+        error = expected
+    except Exception as cause:  # noqa: BLE001 (the last one who can answer)
+        defect = InternalServerError("Something went wrong on our side")
+        telemetry.record_defect(defect, cause)
+        return failure(defect)
+    telemetry.record_error(error)
+    return failure(error)
+
+
+def _unknown_route(_request: Request, _invocation: Invocation) -> Response:
+    raise NotFound("There is nothing here")

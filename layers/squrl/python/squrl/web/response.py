@@ -1,0 +1,73 @@
+"""What a request is answered with: status, headers and a body, and its form for each kind of event."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from squrl.errors import SqurlError
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+# On every answer over HTTP: no guessing of types, no word to the destination of where a visitor comes from, and no
+# short URL in a search engine's index.
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status.
+    body : dict, str, bytes or None
+        A dict is sent as JSON; ``None`` is no body.
+    headers : mapping of str to str
+        Without the content's type.
+    content_type : str
+        The body's.
+    """
+
+    status: int
+    body: dict[str, Any] | str | bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+    def to_http(self, *, has_domain: bool) -> dict[str, Any]:
+        """Return the response as an HTTP API takes it. A stack that `has_domain` asks browsers for HTTPS only."""
+        headers = {**self.headers, **_HEADERS, **(_HTTPS_ONLY if has_domain else {})}
+        answer: dict[str, Any] = {"statusCode": self.status, "headers": headers, "body": ""}
+        if self.body is not None:
+            headers["Content-Type"] = self.content_type
+            if isinstance(self.body, bytes):
+                answer |= {"body": base64.b64encode(self.body).decode(), "isBase64Encoded": True}
+            else:
+                answer["body"] = self.body if isinstance(self.body, str) else json.dumps(self.body)
+        return answer
+
+    def to_direct(self) -> Any:  # noqa: ANN401 (any JSON)
+        """Return the response as a direct invocation gets it: the plain result, and an error's status with it."""
+        if isinstance(self.body, dict) and self.status >= 400:  # noqa: PLR2004 (where errors begin)
+            return self.body | {"status": self.status}
+        return self.body.decode() if isinstance(self.body, bytes) else self.body
+
+
+def failure(error: SqurlError) -> Response:
+    """Return the response that tells a caller of an error."""
+    body = {"error": error.name, "message": error.message, "details": error.details}
+    retry_after = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Response(error.status, body, NO_STORE | retry_after)
+
+
+def location(destination: str) -> str:
+    """Return a stored destination as a ``Location`` header carries it.
+
+    Characters beyond ASCII are percent-encoded as UTF-8; nothing else changes.
+    """
+    return re.sub(r"[^\x00-\x7f]+", lambda beyond: quote(beyond[0]), destination)
