@@ -31,7 +31,9 @@ PAGE = DOCS / "performance.md"
 
 DELAYS = (3, 10)  # milliseconds added to each answer of the database
 WARM_REQUESTS = 200  # in a row: the first ones after another process's turn find the processor's caches cold
-OVERLAP_SECONDS = 0.02  # that each call takes while calls are counted, so that those side by side overlap
+# That each call takes while calls are counted, so that those side by side overlap: more than a process that has just
+# started computes before its second call, less than the functions' patience.
+OVERLAP_SECONDS = 0.25
 QUICK_RUNS, RUNS = 3, 11  # of starts and batches
 QUIET_SECONDS = 61  # after which what a process remembers for a minute is old
 
@@ -292,7 +294,7 @@ def _calls(aws: Watched, subjects: Subjects, quiet: Mapping[str, Process], links
     def count(name: str, state: str, running: Process) -> None:
         aws.reset()
         subjects[name].ask(running)
-        time.sleep(5 * OVERLAP_SECONDS)  # whatever is still going on then took no part in the answer
+        time.sleep(2 * OVERLAP_SECONDS)  # whatever is still going on then took no part in the answer
         links = sum(call.table == links_table for call in aws.calls)
         found[name, state] = aws.in_a_row, len(aws.calls), links, aws.kms_calls
 

@@ -56,12 +56,6 @@ class Checkout:
 
     def deny(self, domains: list[str]) -> None:
         """Have links lead to none of these domains."""
-        if "DURABLE_TABLE_NAME" not in self._environment:
-            table = f"{self._prefix}{self._environment['STATE_TABLE_NAME']}"
-            dynamodb.client(self._endpoint).put_item(
-                TableName=table, Item={"id": {"S": "domains"}, "denied": {"SS": domains}}
-            )
-            return
         table = f"{self._prefix}{self._environment['DURABLE_TABLE_NAME']}"
         item: dict[str, Any] = {"kind": {"S": "domains"}, "id": {"S": "lists"}, "denied": {"SS": domains}}
         dynamodb.client(self._endpoint).put_item(TableName=table, Item=item)
