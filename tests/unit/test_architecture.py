@@ -184,6 +184,8 @@ def state():
     return {"gc": collector, "logging": (root.level, str(root.handlers), logging.root.manager.disable),
             "warnings": str(warnings.filters), "signals": handled, "environment": dict(os.environ)}
 
+logging.getLogger().setLevel(1)
+gc.set_threshold(701, 11, 11)
 before = state()
 for module in sys.argv[1:]:
     importlib.import_module(module)

@@ -1,6 +1,7 @@
 """What the use cases need of the outside. `squrl.aws` has each port in AWS; the tests have each in memory."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from squrl.clicks import Click
@@ -20,25 +21,29 @@ class Unavailable(StoreError):
     """The store didn't answer in time. A write may have been applied."""
 
 
-class Claimed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Claimed:
     """The code was free, and now is this link's."""
 
     link: Link
 
 
-class HeldBy(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class HeldBy:
     """Another link has the code, or this very link, claimed before."""
 
     link: Link
 
 
-class Counted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Counted:
     """The click was added; the link is as it was after that."""
 
     link: Link
 
 
-class NotCounted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NotCounted:
     """No click was added, since the link isn't live; ``None`` if there is no link."""
 
     link: Link | None
