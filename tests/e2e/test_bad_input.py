@@ -51,7 +51,7 @@ def follow(code: str) -> Any:
     return REDIRECT | {"pathParameters": {"short_code": code}}
 
 
-def test_given_the_whatwgs_urls_when_created_then_verdict_and_host_are_the_standards(ask):
+def test_given_the_whatwgs_urls_when_created_then_the_standard_is_kept(ask):
     cases = bad_input.whatwg_cases()
 
     answers = ask("create_url", [{"original_url": case["input"]} for case in cases])
