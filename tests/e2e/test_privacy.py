@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 import shutil
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from local.dynamodb import client
 from tests.support import events
-from tests.support.runtime import ROOT, running, written
+from tests.support.functions import ROOT
+from tests.support.runtime import running
+from tests.support.xray import Daemon
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.support.tables import Tables
 
 # Hexadecimal, since that reads the same in JSON, in base64 URLs and behind percent signs.
 SECRETS = {
@@ -75,6 +77,7 @@ ODD_EVENTS = [
     ("create_url", with_body(original_url={"https://example.com/": SECRETS["query"]}, ttl_hours=SECRETS["query"])),
     ("create_url", disguise(events.load("create_url/http.json")) | {"body": f"not JSON {SECRETS['path']} {ADDRESS}"}),
     ("create_url", SECRETS["path"]),
+    ("create_url", {"httpMethod": "POST", "path": f"/{SECRETS['path']}", "headers": {"x-forwarded-for": ADDRESS}}),
     (
         "redirect",
         disguise(events.load("redirect/http.json")) | {"pathParameters": {"short_code": f"{SECRETS['path']} "}},
@@ -118,10 +121,10 @@ class AWS(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def aws(dynamodb_endpoint: str) -> Iterator[Any]:
+def aws(tables) -> Iterator[Any]:
     """Return the URL of AWS's other services, and what they are asked, by operation."""
     asked: dict[str, list[Any]] = {}
-    handler = type("Handler", (AWS,), {"endpoint": dynamodb_endpoint, "asked": asked})
+    handler = type("Handler", (AWS,), {"endpoint": tables.endpoint, "asked": asked})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", asked
@@ -129,32 +132,15 @@ def aws(dynamodb_endpoint: str) -> Iterator[Any]:
 
 
 @pytest.fixture
-def daemon() -> Iterator[Any]:
-    """Be the X-Ray daemon: return its address, and a function that returns all that it was sent so far."""
-    packets: list[str] = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        address = listener.getsockname()
-
-        def listen() -> None:
-            while (packet := listener.recv(65_535)) != b"stop":
-                packets.append(packet.decode())
-
-        def received() -> str:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-                sender.sendto(b"stop", address)
-            thread.join(5)
-            return "\n".join(packets)
-
-        thread = threading.Thread(target=listen, daemon=True)
-        thread.start()
-        yield f"127.0.0.1:{address[1]}", received
+def daemon() -> Iterator[Daemon]:
+    with Daemon() as daemon:
+        yield daemon
 
 
-def stored(endpoint: str) -> str:
+def stored(tables: "Tables") -> str:
     """Return every row of every table, without the attributes that may hold what a caller sent."""
-    database = client(endpoint)
-    rows = [row for name in database.list_tables()["TableNames"] for row in database.scan(TableName=name)["Items"]]
+    names = tables.client.list_tables()["TableNames"]
+    rows = [row for name in names for row in tables.client.scan(TableName=name)["Items"]]
     return json.dumps([{name: value for name, value in row.items() if name not in MAY_BE_STORED} for row in rows])
 
 
@@ -162,18 +148,14 @@ def leaks(sinks: dict[str, str]) -> set[tuple[str, str]]:
     return {(sink, name) for sink, text in sinks.items() for name, secret in TRACES.items() if secret in text}
 
 
-def test_given_every_kind_of_request_when_answered_then_nothing_of_the_visitor_is_left_anywhere(
-    dynamodb_endpoint, put_row, daemon, aws, tmp_path
-):
+def test_given_every_kind_of_request_when_answered_then_no_trace_of_the_visitor_is_left(tables, daemon, aws, tmp_path):
     for link in events.LINKS:
-        put_row(replace(link, kind=link.kind._replace(original_url=disguise(link.kind.original_url))))
-    xray, received = daemon
+        tables.put(replace(link, kind=link.kind._replace(original_url=disguise(link.kind.original_url))))
     url, asked = aws
-    variables = {
-        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
+    usual = {
+        "parameters": {"LogLevel": "DEBUG", "CreatesPerMinutePerClient": "1000"},  # writes all that other levels do
+        "AWS_ENDPOINT_URL_DYNAMODB": tables.endpoint,
         "AWS_ENDPOINT_URL_KMS": url,
-        "CLIENT_KEY_ID": "key",
-        "CREATES_PER_MINUTE_PER_CLIENT": "1000",
         "CLICK_QUEUE_URL": f"{url}/123456789012/clicks",
     }
     no_table, no_answer = {"TABLE_NAME": "no-such-table"}, {"AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:1"}
@@ -182,8 +164,7 @@ def test_given_every_kind_of_request_when_answered_then_nothing_of_the_visitor_i
 
     def start(function: str, **more: str) -> Any:
         logs.append(tmp_path / f"{function}-{len(logs)}.log")
-        # DEBUG writes all that the other levels do.
-        return running(function, logs[-1], log_level="DEBUG", xray=xray, **(variables | more))
+        return running(function, logs[-1], xray=daemon.address, **(usual | more))
 
     # What each request is for has to have happened, or nothing could have leaked.
     with start("create_url") as create_url, start("redirect") as redirect:
@@ -212,9 +193,9 @@ def test_given_every_kind_of_request_when_answered_then_nothing_of_the_visitor_i
 
     # Everything that leaves the functions, by where it goes to; another way out is another line.
     sinks = {
-        "logs and metrics": "".join(map(written, logs)),
-        "traces": received(),
-        "tables": stored(dynamodb_endpoint),
+        "logs and metrics": "".join(log.read_text() for log in logs),
+        "traces": daemon.received(),
+        "tables": stored(tables),
         "other services": json.dumps(asked),
     }
     marks = ['"Defect"', "## lambda_handler", "client#", "clicked_at"]
@@ -222,28 +203,30 @@ def test_given_every_kind_of_request_when_answered_then_nothing_of_the_visitor_i
     assert leaks(sinks) == set()
 
 
-def test_given_a_function_that_leaks_when_searched_then_each_leak_is_found(dynamodb_endpoint, daemon, tmp_path):
-    folder = shutil.copytree(ROOT / "functions" / "redirect", tmp_path / "redirect")
-    xray, received = daemon
-    with (folder / "app.py").open("a") as code:
-        code.write("""
+LEAKS = """
 import hashlib
-serve = api.serve
-def leak(event, operation, **options):
-    http = event["requestContext"]["http"]
-    telemetry.logger.info("Visit", visitor=hashlib.sha256(http["sourceIp"].encode()).hexdigest())
-    telemetry._tracer().put_annotation("visitor", http["userAgent"])
-    visit = {"short_code": {"S": "visit"}, "from": {"S": event["headers"]["referer"]}}
-    DYNAMODB.put_item(TableName=SETTINGS.table_name, Item=visit)
-    return serve(event, operation, **options)
-api.serve = leak
-""")
-    variables = {"AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint}
+answer_well = answer
+def answer(event, *arguments, **options):
+    http = event.get("requestContext", {}).get("http")
+    if http:
+        telemetry.logger.info("Visit", visitor=hashlib.sha256(http["sourceIp"].encode()).hexdigest())
+        telemetry._tracer().put_annotation("visitor", http["userAgent"])
+        visit = {"short_code": {"S": "visit"}, "from": {"S": event["headers"]["referer"]}}
+        DYNAMODB.put_item(TableName=SETTINGS.table_name, Item=visit)
+    return answer_well(event, *arguments, **options)
+"""
 
-    with running("redirect", tmp_path / "log", folder=folder, xray=xray, **variables) as invoke:
+
+def test_given_a_function_that_leaks_when_searched_then_each_leak_is_found(tables, daemon, tmp_path):
+    folder = shutil.copytree(ROOT / "functions" / "redirect", tmp_path / "redirect")
+    with (folder / "app.py").open("a") as code:
+        code.write(LEAKS)
+    log, variables = tmp_path / "log", {"AWS_ENDPOINT_URL_DYNAMODB": tables.endpoint}
+
+    with running("redirect", log, folder=folder, xray=daemon.address, **variables) as invoke:
         answer = invoke(dict(EVENTS)["redirect/http.json"])
 
-    sinks = {"logs": written(tmp_path / "log"), "traces": received(), "table": stored(dynamodb_endpoint)}
-    client(dynamodb_endpoint).delete_item(TableName="squrl-urls-local", Key={"short_code": {"S": "visit"}})
+    sinks = {"logs": log.read_text(), "traces": daemon.received(), "table": stored(tables)}
+    tables.client.delete_item(TableName=tables.links, Key={"short_code": {"S": "visit"}})
     assert answer["statusCode"] in (301, 404)
     assert leaks(sinks) == {("logs", "sha256 of the address"), ("traces", "agent"), ("table", "referer")}

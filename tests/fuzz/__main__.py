@@ -12,6 +12,7 @@ import os
 import random
 import re
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -28,17 +29,16 @@ except ModuleNotFoundError:
 ROOT = Path(__file__).parents[2]
 LIMITS = ("-max_len=4096", "-timeout=5", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1")
 
-sys.path.append(str(ROOT / "layers" / "squrl" / "python"))
-os.environ |= {"POWERTOOLS_SERVICE_NAME": "squrl-fuzz", "POWERTOOLS_TRACE_DISABLED": "true"}
+# The package, and behind what the fuzzer has of its own, what all other tests run with: SAM CLI reads the template.
+sys.path += [str(ROOT / "layers" / "squrl" / "python"), sysconfig.get_path("purelib", vars={"base": str(ROOT / ".venv")})]
 with atheris.instrument_imports(include=["squrl"]):
     from squrl import codes
     from squrl.links import Kind
-    from tests.support import events
-    from tests.fuzz import data, invariants
+    from tests.support import bad_input, events, invariants
 
 _WORD = re.compile(r"(\w+)")
 
-functions = invariants.Functions()
+functions = invariants.CheckedFunctions()
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
 
 
@@ -88,7 +88,7 @@ def seeds(target: str) -> list[bytes]:
     samples = [events.load(name) for name in events.ANSWERS]
     bodies = [sample["body"] for sample in samples if isinstance(sample, dict) and "body" in sample]
     messages = [record["body"] for name in events.BATCHES for record in events.load(name)["Records"]]
-    urls = [case["input"] for case in data.whatwg_cases()]
+    urls = [case["input"] for case in bad_input.whatwg_cases()]
     texts = {
         "event": [*map(json.dumps, samples), *bodies, *messages],
         "destination": urls,

@@ -6,8 +6,9 @@ import subprocess
 
 import pytest
 
-from tests.fuzz.data import ENVIRONMENT
-from tests.support.runtime import LAYER, ROOT
+from tests.support.bad_input import ENVIRONMENT
+from tests.support.functions import ROOT
+from tests.support.runtime import LAYER
 
 PYTHON = ENVIRONMENT / "bin" / "python"
 
@@ -26,21 +27,21 @@ def fuzz(*arguments, **variables):
 
 
 def test_given_inputs_that_coverage_guides_when_tried_then_no_invariant_fails():
-    run = fuzz("--runs", "18000")
+    run = fuzz("--runs", "9000")
 
     assert run.returncode == 0, run.stderr
-    assert run.stderr.count("stat::number_of_executed_units: 6000") == 3
+    assert run.stderr.count("stat::number_of_executed_units: 3000") == 3
 
 
 @pytest.mark.parametrize(
     ("target", "module", "sound", "faulty"),
     [
-        ("event", "api.py", 'return value if isinstance(value, str) else ""', 'return value or ""'),
+        ("event", "web/request.py", 'return value if isinstance(value, str) else ""', 'return value or ""'),
         ("destination", "destinations.py", ', ".home.arpa")', ")"),
-        ("code", "codes.py", "[A-Za-z0-9_-]{3,20}", r"[\w-]{3,20}"),
+        ("code", "codes.py", '"^[A-Za-z0-9_-]{3,20}$"', r'r"^[\w-]{3,20}$"'),
     ],
 )
-def test_given_a_planted_fault_when_fuzzed_then_it_is_found_and_its_input_kept(tmp_path, target, module, sound, faulty):
+def test_given_a_planted_fault_when_fuzzed_then_it_is_found(tmp_path, target, module, sound, faulty):
     shutil.copytree(LAYER / "squrl", tmp_path / "squrl")
     path = tmp_path / "squrl" / module
     assert path.read_text().count(sound) == 1

@@ -81,7 +81,7 @@ def as_lambda(environment: dict[str, str]) -> Iterator[list[dict[str, Any]]]:
     written: list[dict[str, Any]] = []
     # The package was imported before, with other variables and for another standard output.
     with (
-        patch.dict(os.environ, environment),
+        _variables_set(environment),
         patch.object(telemetry.metrics.provider, "service", environment["POWERTOOLS_SERVICE_NAME"]),
         redirect_stdout(io.StringIO()) as output,
         patch.object(telemetry.logger.registered_handler, "stream", output),
@@ -90,6 +90,21 @@ def as_lambda(environment: dict[str, str]) -> Iterator[list[dict[str, Any]]]:
             yield written
         finally:
             written += [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+@contextmanager
+def _variables_set(environment: dict[str, str]) -> Iterator[None]:
+    """Set variables for a while. `patch.dict` would write the whole environment anew, which takes half of a run."""
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def metrics_in(written: list[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from squrl import codes
 from squrl.links import Kind
-from tests.fuzz.invariants import CODE, Functions, check_destination, is_public
 from tests.support import events
+from tests.support.invariants import CODE, CheckedFunctions, check_destination, is_public
 
 FUNCTIONS = ("create_url", "redirect")
 SAMPLES = [(name.partition("/")[0], events.load(name)) for name in events.ANSWERS]
@@ -48,7 +48,7 @@ urls = st.tuples(schemes, hosts, st.sampled_from(["", ".", ":80", ":8080", "@a.c
 
 @pytest.fixture(scope="module")
 def functions():
-    return Functions()
+    return CheckedFunctions()
 
 
 @st.composite

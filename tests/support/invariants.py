@@ -1,26 +1,20 @@
 """What must hold for any input at all: for the property tests, the fuzzer, and the tests through Lambda's runtime."""
 
-import importlib.util
-import io
 import json
-import os
 import re
 import socket
-from contextlib import redirect_stdout
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import ada_url
 
-from squrl import store, telemetry
-from squrl.api import location
-from squrl.destinations import accept
+from squrl.destinations import Rules, accept
 from squrl.errors import InvalidUrl
-from tests.support.events import LINKS
+from squrl.web.response import location
+from tests.support import events
 from tests.support.fakes import FakeLinkStore
+from tests.support.functions import FOLDERS, Functions
 
 CODE = re.compile(r"[A-Za-z0-9_-]{3,20}")
 PRIVATE_NAMES = (".local", ".localhost", ".internal", ".home.arpa")
@@ -28,40 +22,23 @@ MAX_ANSWER = 512_000  # bytes: an error names at most a hundred fields
 MAX_LOG_LINE = 2_000  # bytes
 
 _STATUSES = {"InvalidUrl": 400, "ValidationError": 400, "NotFound": 404, "ConflictError": 409, "Gone": 410}
+_REFUSED = 400
+_RULES = Rules()
 _HEADER = re.compile(r"[ -~]+")  # ASCII without control characters
 _LOCATION = re.compile(r"https?://[!-~]+")
 _NAT64 = 0x0064FF9B << 96
 
-_ENVIRONMENT = {
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "any",
-    "AWS_SECRET_ACCESS_KEY": "any",
-    "TABLE_NAME": "squrl-urls-local",
-    "STATE_TABLE_NAME": "",
-    "CLICK_QUEUE_URL": "",
-    "BASE_URL": "",
-    "DOMAIN_NAME": "",
-    "ALLOW_PRIVATE_DESTINATIONS": "false",
-    "STORE_CREATOR_IP": "false",
-    "CREATES_PER_MINUTE_PER_CLIENT": "0",
-    "CLIENT_KEY_ID": "",
-}
-_CONTEXT = SimpleNamespace(
-    function_name="squrl-test",
-    memory_limit_in_mb=256,
-    invoked_function_arn="arn",
-    aws_request_id="id",
-    tenant_id=None,
-    get_remaining_time_in_millis=lambda: 5000,
-)
+# What tells that an event is another AWS service's, and no direct invocation.
+_MARKS = {"requestContext", "headers", "httpMethod", "version", "Records"}
 
 
-class Functions:
-    """The handlers in this process, over a table in memory that has the sample events' links before each event."""
+class CheckedFunctions:
+    """The functions in this process. Their table has the sample events' links before each event."""
 
     def __init__(self) -> None:
-        with patch.dict(os.environ, _ENVIRONMENT):
-            self._handlers = {name: _load(name) for name in ("create_url", "redirect", "count_clicks")}
+        self._functions = Functions()
+        for name in FOLDERS:
+            self._functions.invoke(name, {"Records": []})  # loads it
 
     def invoke(self, name: str, event: Any) -> tuple[int, dict[str, Any]]:
         """Return status and result of one event, after a look at the answer's form and at what was logged."""
@@ -74,16 +51,9 @@ class Functions:
         return not answer["batchItemFailures"]
 
     def _answer(self, name: str, event: Any) -> Any:
-        links = FakeLinkStore()
-        links.links = {link.short_code: link for link in LINKS}
-        handler = telemetry.logger.registered_handler
-        with (
-            redirect_stdout(io.StringIO()) as output,
-            patch.object(handler, "stream", output),
-            patch.object(store, "DynamoDBUrlStore", lambda *_: links),
-        ):
-            answer = self._handlers[name](event, _CONTEXT)
-        check_log(output.getvalue())
+        self._functions.store = FakeLinkStore(*events.LINKS)
+        answer = self._functions.invoke(name, event)
+        check_log(json.dumps(record) for record in self._functions.written)
         return answer
 
 
@@ -91,7 +61,10 @@ def read_answer(event: Any, answer: Any) -> tuple[int, dict[str, Any]]:
     """Return status and result of an answer, which must have the form that its event asks for and be no 5xx."""
     assert len(json.dumps(answer, ensure_ascii=False).encode()) < MAX_ANSWER  # Lambda has to be able to encode it
     status, result = answer.get("status", 200), answer
-    if isinstance(event, dict) and isinstance(event.get("requestContext"), dict) and "http" in event["requestContext"]:
+    marks = event.keys() & _MARKS if isinstance(event, dict) else set()
+    if marks:
+        is_known = isinstance(event.get("requestContext"), dict) and isinstance(event["requestContext"].get("http"), dict)
+        assert is_known or answer["statusCode"] == _REFUSED
         assert answer.keys() == {"statusCode", "headers", "body"}
         status, headers = answer["statusCode"], answer["headers"]
         assert all(_HEADER.fullmatch(text) for pair in headers.items() for text in pair), headers
@@ -106,9 +79,9 @@ def read_answer(event: Any, answer: Any) -> tuple[int, dict[str, Any]]:
     return status, result
 
 
-def check_log(log: str) -> None:
+def check_log(lines: Iterable[str]) -> None:
     """Check what a function wrote: lines of JSON that don't grow with the request."""
-    for line in log.splitlines():
+    for line in lines:
         json.loads(line)
         assert len(line.encode()) <= MAX_LOG_LINE, line
 
@@ -116,12 +89,12 @@ def check_log(log: str) -> None:
 def check_destination(text: str) -> str | None:
     """Return a destination as it is stored, or `None` if it is refused, after a look at all that depends on it."""
     try:
-        stored = accept(text)
+        stored = accept(text, _RULES)
     except InvalidUrl:
         return None
     header = location(stored)
     read = ada_url.URL(header)
-    assert accept(stored) == stored
+    assert accept(stored, _RULES) == stored
     assert _LOCATION.fullmatch(header), header
     assert read.host == ada_url.URL(stored).host == ada_url.URL(text).host
     assert stored.startswith(f"{read.protocol}//{read.host}")
@@ -147,12 +120,3 @@ def is_public(host: str) -> bool:
     special = ("private", "loopback", "link_local", "multicast", "reserved", "unspecified")
     return not any(getattr(address, f"is_{kind}") for kind in special)
 
-
-def _load(function: str) -> Any:
-    path = Path(__file__).parents[2] / "functions" / function / "app.py"
-    spec = importlib.util.spec_from_file_location(f"fuzzed_{function}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.lambda_handler
