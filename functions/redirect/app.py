@@ -14,10 +14,11 @@ from squrl.aws.client import Service, connect
 from squrl.aws.domain_lists import KnownDomainLists, RememberedDomainLists
 from squrl.aws.durable_table import DurableTable
 from squrl.aws.links_table import LinksTable
-from squrl.errors import NotFound, ValidationError
+from squrl.errors import NotFound, SqurlError, ValidationError
 from squrl.follow import Followed, Outcome, Ports, RecentLinks, follow
 from squrl.invocation import Invocation
 from squrl.links import Link
+from squrl.ports import StoreError
 from squrl.settings import RedirectSettings
 from squrl.web.answering import answer
 from squrl.web.request import DIRECT, Request
@@ -76,8 +77,9 @@ def _follow(short_code: str, invocation: Invocation, *, is_click: bool = True) -
 
 
 def _count(followed: Followed) -> None:
-    telemetry.count(telemetry.URL_LOOKUP_COUNT)
-    if followed.miss:
+    if not isinstance(followed.miss, StoreError):
+        telemetry.count(telemetry.URL_LOOKUP_COUNT)
+    if isinstance(followed.miss, SqurlError):
         telemetry.count(telemetry.URL_LOOKUP_MISS)
     if followed.outcome is Outcome.QUEUED:
         telemetry.count(telemetry.CLICK_QUEUED)

@@ -7,7 +7,7 @@ from squrl import codes
 from squrl.clicks import Click
 from squrl.errors import Gone, NotFound, SqurlError
 from squrl.links import Link
-from squrl.ports import ClickQueue, Counted, DomainPolicy, LinkStore, Throttled, Unavailable
+from squrl.ports import ClickQueue, Counted, DomainPolicy, LinkStore, StoreError, Throttled, Unavailable
 
 RECENT_SECONDS = 2
 RECENT_LINKS = 100
@@ -31,13 +31,13 @@ class Followed(NamedTuple):
         The one that has the code, live or not.
     outcome : Outcome
         What came of the click.
-    miss : SqurlError or None
-        Why the visitor isn't sent on.
+    miss : SqurlError or StoreError or None
+        Why the visitor isn't sent on. A `StoreError` means that nobody knows whether there is such a link.
     """
 
     link: Link | None
     outcome: Outcome = Outcome.NONE
-    miss: SqurlError | None = None
+    miss: SqurlError | StoreError | None = None
 
     def destination(self) -> Link:
         """Return the link to send the visitor on with.
@@ -48,6 +48,8 @@ class Followed(NamedTuple):
             If no link has the code, or it can't be a code.
         Gone
             If the link has expired, or it or its domain was disabled.
+        Throttled, Unavailable
+            If the click was sent, but the store could not be read after that.
         """
         if self.miss or self.link is None:
             raise self.miss or NotFound("There is no link with this code")
@@ -112,7 +114,9 @@ def follow(short_code: str, now: int, ports: Ports, *, is_click: bool) -> Follow
         return Followed(None, miss=unknown)
     ports.domains.refresh()
     if is_click:
-        link, outcome = _count(short_code, now, ports)
+        link, outcome, failure = _count(short_code, now, ports)
+        if failure:
+            return Followed(None, outcome, failure)
     else:
         link, outcome = ports.store.get(short_code), Outcome.NONE
     if link is None:
@@ -124,17 +128,20 @@ def follow(short_code: str, now: int, ports: Ports, *, is_click: bool) -> Follow
     return Followed(link, outcome)
 
 
-def _count(short_code: str, now: int, ports: Ports) -> tuple[Link | None, Outcome]:
+def _count(short_code: str, now: int, ports: Ports) -> tuple[Link | None, Outcome, StoreError | None]:
     """Count the click and find the link in one round trip; if the count fails, the visitor is sent on all the same."""
     try:
         result = ports.store.count_click(short_code, now)
     except Throttled:
         link = ports.recent.read(short_code, ports.store, now)
         if link is None or not link.is_live(now):
-            return link, Outcome.NONE
+            return link, Outcome.NONE, None
         # A row that an operator wrote may lack created_at: then nothing says which link was clicked.
         is_queued = link.created_at != "" and ports.queue.send(Click.on(link, now))
-        return link, Outcome.QUEUED if is_queued else Outcome.UNCERTAIN
+        return link, Outcome.QUEUED if is_queued else Outcome.UNCERTAIN, None
     except Unavailable:
-        return ports.store.get(short_code), Outcome.UNCERTAIN
-    return result.link, Outcome.COUNTED if isinstance(result, Counted) else Outcome.NONE
+        try:
+            return ports.store.get(short_code), Outcome.UNCERTAIN, None
+        except StoreError as failure:  # the click may be counted all the same
+            return None, Outcome.UNCERTAIN, failure
+    return result.link, Outcome.COUNTED if isinstance(result, Counted) else Outcome.NONE, None
