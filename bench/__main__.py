@@ -149,7 +149,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     own, quick = Checkout(ROOT, endpoint), runs <= QUICK_RUNS
     requests, direct = own.operations(aws.url), own.operations(aws.url, database=endpoint)
     unlimited = own.operations(aws.url, parameters=UNLIMITED)["create_new"]
-    counted = {name: requests[name] for name in ("redirect", "redirect_malformed", "create_new", "create_reused")}
+    counted = {name: each for name, each in requests.items() if name in CALLS}
     subjects = {"redirect": direct["redirect"], "create": direct["create_new"], "unlimited create": unlimited}
     if other:
         others = Checkout(other.resolve(), endpoint, "other-")
@@ -283,6 +283,15 @@ def _cost_rows(taken: cost.Operations, setup: cost.Setup, prices: cost.Prices) -
         yield Row(f"{bar.name}, with the limit for clients", round(bar.value, 3))
 
 
+# The kinds of requests whose calls are counted, with those that a redirect may wait for, or that a create may make to the
+# links' table.
+CALLS = {
+    "redirect": ("redirect", 1),
+    "redirect_malformed": ("redirect, malformed code", 0),
+    "create_new": ("create, new link", 1),
+    "create_reused": ("create, existing link", 1),
+    "create_renewed": ("create, existing link with a lifetime", 2),
+}
 Calls = dict[tuple[str, str], tuple[int, int, int, int]]
 
 
@@ -309,21 +318,17 @@ def _calls(aws: Watched, subjects: Subjects, quiet: Mapping[str, Process], links
 
 def _call_rows(calls: Calls) -> Iterator[Row]:
     """Tell what callers wait for. A process that is new or was quiet reads the domain lists, side by side or not."""
-    labels = {
-        "redirect": "redirect",
-        "redirect_malformed": "redirect, malformed code",
-        "create_new": "create, new link",
-    }
-    musts = {"redirect": 1, "redirect_malformed": 0}
     for (name, state), (in_a_row, total, links, kms) in calls.items():
         if name.startswith("other"):
             continue
-        label = (labels | {"create_reused": "create, existing link"})[name]
+        label, must = CALLS[name]
         detail = f"{total} in all" + (f", {links} to the links' table" if name.startswith("create") else "")
         detail += f", and {kms} to KMS" if kms else ""
-        yield Row(f"{label}, {state} process", in_a_row, detail, musts.get(name), exact=True)
+        yield Row(
+            f"{label}, {state} process", in_a_row, detail, None if name.startswith("create") else must, exact=True
+        )
         if state == "warm" and name.startswith("create"):
-            yield Row(f"{label}, calls to the links' table", links, "", 2, exact=True)
+            yield Row(f"{label}, calls to the links' table", links, "", must, exact=True)
 
 
 def _against_rows(started: Mapping[str, Start], warmed: Mapping[str, Warm], calls: Calls) -> Iterator[Row]:

@@ -85,6 +85,7 @@ class Checkout:
         redirect, create = (self._function(stack, name, endpoints, sampled) for name in FUNCTIONS.values())
         request = self.event("create_url/http")
         again = shorten(request, f"{EXAMPLE}{uuid.uuid4()}")
+        renewed = shorten(request, f"{EXAMPLE}{uuid.uuid4()}", ttl_hours=24)
         return {
             "redirect": Subject(redirect, _always(self.event("redirect/http")), 301),
             "redirect_head": Subject(redirect, _always(self.event("redirect/http_head")), 301),
@@ -92,6 +93,7 @@ class Checkout:
             "redirect_malformed": Subject(redirect, _always(self.event("redirect/http_not_found_malformed")), 404),
             "create_new": Subject(create, lambda: shorten(request, f"{EXAMPLE}{uuid.uuid4()}"), 201),
             "create_reused": Subject(create, _always(again), 200, first_status=201),
+            "create_renewed": Subject(create, _always(renewed), 200, first_status=201),
         }
 
     def _function(self, stack: Stack, logical_id: str, endpoints: Mapping[str, str], sampled: bool) -> Function:
@@ -171,6 +173,6 @@ def _always(event: Any) -> Callable[[], Any]:  # noqa: ANN401
     return lambda: event
 
 
-def shorten(request: Any, url: str) -> Any:  # noqa: ANN401
-    """Return a request to create with another destination."""
-    return request | {"body": json.dumps({"original_url": url}), "isBase64Encoded": False}
+def shorten(request: Any, url: str, **fields: Any) -> Any:  # noqa: ANN401
+    """Return a request to create with another destination, and perhaps more fields."""
+    return request | {"body": json.dumps({"original_url": url} | fields), "isBase64Encoded": False}
