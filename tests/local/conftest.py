@@ -68,9 +68,7 @@ def serve(environment):
         log = cwd / f"{command}-{time.monotonic_ns()}.log"
         where = () if command == "dynamodb" else ("--port", str(port))
         with serving(command, *where, *options, log=log, until=until, cwd=cwd, env=environment | variables) as process:
-            yield SimpleNamespace(
-                process=process, port=port, terminal=log.read_text, get=lambda path: get(port, path)
-            )
+            yield SimpleNamespace(process=process, port=port, terminal=log.read_text, get=lambda path: get(port, path))
 
     return serve
 

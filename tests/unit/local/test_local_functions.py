@@ -150,7 +150,9 @@ def test_given_a_developers_environment_when_a_process_starts_then_it_gets_none_
     for name, value in {"SOME_SECRET": "developer", "PYTHONPATH": "/developer", "HOME": "/home"}.items():
         monkeypatch.setenv(name, value)
 
-    environment = functions.environment({"NAME": "value", "PYTHONPATH": "/own"}, Path("/code"), [Path("/1"), Path("/2")])
+    environment = functions.environment(
+        {"NAME": "value", "PYTHONPATH": "/own"}, Path("/code"), [Path("/1"), Path("/2")]
+    )
 
     expected = {"NAME": "value", "PYTHONPATH": "/1:/2:/own", "LAMBDA_TASK_ROOT": "/code", "HOME": "/home"}
     assert environment.items() >= expected.items()
