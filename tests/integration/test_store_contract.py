@@ -68,7 +68,7 @@ def a_day(number: int = 0) -> Kind:
 
 def stored(rows: Tables | FakeTables, link: Link) -> Link | None:
     """Return the link that has this one's code now. When its row may go has to follow from what it is."""
-    item = rows.item(link.short_code)
+    item: Any = rows.item(link.short_code)
     found = from_item(item)
     assert found is None or item.get("collect_at") == to_item(found).get("collect_at")
     return found
@@ -136,7 +136,8 @@ def test_given_a_live_link_when_clicked_then_each_click_is_counted(store, put, r
 
 
 @pytest.mark.parametrize(
-    "changes", [{"expires_at": NOW}, {"expires_at": 0}, {"status": DISABLED}, {"status": DISABLED, "expires_at": NOW + 9}]
+    "changes",
+    [{"expires_at": NOW}, {"expires_at": 0}, {"status": DISABLED}, {"status": DISABLED, "expires_at": NOW + 9}],
 )
 def test_given_a_link_that_is_not_live_when_clicked_then_nothing_is_counted(store, put, rows, changes):
     link = put(**changes)

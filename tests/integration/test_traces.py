@@ -46,7 +46,11 @@ def asked(daemon, expected):
 
     def found():
         return [
-            {(part["aws"]["table_name"].split("-")[1], part["aws"]["operation"]): part for part in trace if "aws" in part}
+            {
+                (part["aws"]["table_name"].split("-")[1], part["aws"]["operation"]): part
+                for part in trace
+                if "aws" in part
+            }
             for trace in daemon.traces()
         ]
 

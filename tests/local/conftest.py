@@ -60,7 +60,7 @@ def run(environment):
 
 @pytest.fixture(scope="session")
 def serve(environment):
-    """Start `python -m local` on a free port, wait for a word on its terminal, and end what is left of it at the end."""
+    """Have `python -m local` serve on a free port, from when its terminal shows a word on."""
 
     @contextmanager
     def serve(command, *options, cwd, until=READY, **variables):
@@ -68,9 +68,7 @@ def serve(environment):
         log = cwd / f"{command}-{time.monotonic_ns()}.log"
         where = () if command == "dynamodb" else ("--port", str(port))
         with serving(command, *where, *options, log=log, until=until, cwd=cwd, env=environment | variables) as process:
-            yield SimpleNamespace(
-                process=process, port=port, terminal=log.read_text, get=lambda path: get(port, path)
-            )
+            yield SimpleNamespace(process=process, port=port, terminal=log.read_text, get=lambda path: get(port, path))
 
     return serve
 

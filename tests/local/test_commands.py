@@ -44,7 +44,7 @@ def test_given_options_of_sam_clis_when_invoked_then_they_are_passed_on(project,
 def test_given_a_function_that_does_not_answer_when_invoked_then_it_fails(project, run, event, error):
     (project / "event.json").write_text(json.dumps({"what": event}))
 
-    assert_says(run("invoke", "ToyFunction", "-e", "event.json", cwd=project), f"Error: ToyFunction failed. ", error)
+    assert_says(run("invoke", "ToyFunction", "-e", "event.json", cwd=project), "Error: ToyFunction failed. ", error)
 
 
 def test_given_a_function_that_raises_when_an_sdk_invokes_it_then_it_is_told(project, serve):

@@ -50,8 +50,8 @@ metrics = Metrics(namespace=NAMESPACE)
 def quiet_libraries() -> None:
     """Drop libraries' log records below a warning; for a function, before it makes its first client.
 
-    Lambda lets every level through, so that LogLevel alone decides. Libraries would then log at DEBUG how each client is
-    made, and each request with all that is in it.
+    Lambda lets every level through, so that LogLevel alone decides. Libraries would then log at DEBUG how each client
+    is made, and each request with all that is in it.
     """
     logging.getLogger().setLevel(logging.WARNING)
 
