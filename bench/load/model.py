@@ -107,6 +107,8 @@ def bars(runs: Sequence[Mapping[str, Any]], differences: Sequence[str]) -> list[
     return [
         *found,
         Bar(f"errors, {last['clients']} clients at once", last["errors"], "0", not last["errors"]),
-        Bar("requests in that run", last["requests"], f"≥ {REQUESTS}", last["requests"] >= REQUESTS),
+        Bar(
+            "requests in that run", last["requests"], f"≥ {REQUESTS:_}".replace("_", " "), last["requests"] >= REQUESTS
+        ),
         Bar("differences from the table", len(differences), "0", not differences),
     ]
