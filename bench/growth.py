@@ -4,19 +4,18 @@ import itertools
 import random
 import statistics
 import string
-import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from bench.measure import Subject, Subjects, process
 from bench.report import number, table
-from bench.subjects import EXAMPLE, Checkout, put_links, shorten
+from bench.subjects import EXAMPLE, Checkout, put_links
 
 REQUESTS = 200
 
 
 def measure(own: Checkout, endpoint: str, operations: Subjects, sizes: Iterable[int]) -> str:
-    """Return tables of medians in milliseconds: by links in the table, and by links to one destination."""
+    """Return a table of medians in milliseconds, by links in the table."""
     numbers = random.Random(1)  # noqa: S311 (the same links in every run)
     create, redirect = operations["create_new"], operations["redirect"]
     codes: list[str] = []
@@ -30,15 +29,8 @@ def measure(own: Checkout, endpoint: str, operations: Subjects, sizes: Iterable[
         rows.append(
             [number(size), _median(create, (create.event() for _ in itertools.count())), _median(redirect, visits)]
         )
-    by_size = table(["links in the table", "create, new link", "redirect"], rows)
-    rows = []
-    for size in (10, 100, 1000):
-        url = f"{EXAMPLE}popular/{uuid.uuid4()}"
-        put_links(endpoint, own.links_table, ((f"p{size}-{n}", url) for n in range(size)))
-        again = itertools.repeat(shorten(own.event("create_url/http"), url))
-        rows.append([number(size), _median(operations["create_reused"], again)])
-    by_destination = table(["links to one destination", "create, existing link"], rows)
-    return f"Medians in ms, of {REQUESTS} requests each.\n\n{by_size}\n\n{by_destination}"
+    grown = table(["links in the table", "create, new link", "redirect"], rows)
+    return f"Medians in ms, of {REQUESTS} requests each.\n\n{grown}"
 
 
 def _median(subject: Subject, events: Iterator[Any]) -> str:

@@ -10,7 +10,7 @@ from bench.cost import FUNCTIONS
 from bench.measure import Subject, Subjects
 from bench.report import ROOT
 from bench.runtime import Function
-from local import dynamodb, tables
+from local import LocalError, dynamodb, tables
 from local.template import Stack
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class Checkout:
         Where DynamoDB Local answers.
     prefix : str
         What its tables' names begin with, so that several can be in one database.
+
+    Raises
+    ------
+    LocalError
+        If it hasn't been built.
     """
 
     def __init__(self, folder: Path, endpoint: str, prefix: str = "") -> None:
@@ -45,6 +50,8 @@ class Checkout:
         self._template = folder / ".aws-sam/build/template.yaml"
         self._endpoint = endpoint
         self._prefix = prefix
+        if not self._template.is_file():
+            raise LocalError(f"{folder} has not been built: run `make build` there.")
         stack = Stack(LIMITED, self._template)
         self._environment = stack.environment(FUNCTIONS["redirect"])
         self._tables = {each["TableName"]: each for each in stack.of_type("AWS::DynamoDB::Table").values()}
@@ -85,6 +92,7 @@ class Checkout:
         redirect, create = (self._function(stack, name, endpoints, sampled) for name in FUNCTIONS.values())
         request = self.event("create_url/http")
         again = shorten(request, f"{EXAMPLE}{uuid.uuid4()}")
+        renewed = shorten(request, f"{EXAMPLE}{uuid.uuid4()}", ttl_hours=24)
         return {
             "redirect": Subject(redirect, _always(self.event("redirect/http")), 301),
             "redirect_head": Subject(redirect, _always(self.event("redirect/http_head")), 301),
@@ -92,13 +100,13 @@ class Checkout:
             "redirect_malformed": Subject(redirect, _always(self.event("redirect/http_not_found_malformed")), 404),
             "create_new": Subject(create, lambda: shorten(request, f"{EXAMPLE}{uuid.uuid4()}"), 201),
             "create_reused": Subject(create, _always(again), 200, first_status=201),
+            "create_renewed": Subject(create, _always(renewed), 200, first_status=201),
         }
 
     def _function(self, stack: Stack, logical_id: str, endpoints: Mapping[str, str], sampled: bool) -> Function:
         found, declared = stack.function(logical_id), stack.environment(logical_id)
         environment = {
             **{name: f"{self._prefix}{value}" if value in self._tables else value for name, value in declared.items()},
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(found.memory),
             **endpoints,
         }
         layers = tuple(Path(layer.codeuri).resolve() / "python" for layer in found.layers)
@@ -171,6 +179,6 @@ def _always(event: Any) -> Callable[[], Any]:  # noqa: ANN401
     return lambda: event
 
 
-def shorten(request: Any, url: str) -> Any:  # noqa: ANN401
-    """Return a request to create with another destination."""
-    return request | {"body": json.dumps({"original_url": url}), "isBase64Encoded": False}
+def shorten(request: Any, url: str, **fields: Any) -> Any:  # noqa: ANN401
+    """Return a request to create with another destination, and perhaps more fields."""
+    return request | {"body": json.dumps({"original_url": url} | fields), "isBase64Encoded": False}

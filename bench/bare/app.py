@@ -35,7 +35,7 @@ def update(event, context):
 
 
 def query_and_put(event, context):
-    """Look for a link in the index and write one, as squrl does."""
+    """Look for a link in the index and write one, as a create does that asks first."""
     now = str(int(time.time()))
     DYNAMODB.query(
         TableName=TABLE_NAME,

@@ -9,10 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.faults.proxy import Proxy
 
 from local import processes
 from tests.conftest import TABLE
-from tests.faults.proxy import Proxy
 from tests.faults.stack import ROOT, EventSource, Finding, Scenario, Stack
 from tests.support.ports import free_port, wait_for_port
 

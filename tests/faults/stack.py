@@ -17,15 +17,15 @@ from typing import Any, Literal, Self
 
 from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # type: ignore[import-untyped]
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
+from squrl.store import from_item, to_item
+from tests.faults.proxy import Call, Fault, Proxy, Rule
 
 from local import functions
 from local.reaper import kill_session
 from local.sam import Runner
 from squrl.links import Kind, Link, timestamp
-from squrl.store import from_item, to_item
-from tests.support import events
 from tests.conftest import TABLE
-from tests.faults.proxy import Call, Fault, Proxy, Rule
+from tests.support import events
 
 ROOT = Path(__file__).parents[2]
 REDIRECT, CREATE, CONSUMER = "RedirectFunction", "CreateUrlFunction", "CountClicksFunction"

@@ -3,8 +3,8 @@
 from itertools import islice
 
 import pytest
-
 from tests.faults.proxy import INTERNAL, Call, Fault
+
 from tests.faults.stack import CREATE, REDIRECT
 
 pytestmark = pytest.mark.timeout(300)

@@ -10,10 +10,10 @@ from itertools import takewhile
 from typing import Any
 
 import pytest
+from tests.faults.proxy import Fault
 
 from squrl.links import DISABLED, Link
 from tests.conftest import TABLE
-from tests.faults.proxy import Fault
 from tests.faults.stack import Answer, Request, Scenario
 
 pytestmark = pytest.mark.timeout(300)

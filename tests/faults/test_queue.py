@@ -3,8 +3,8 @@
 from itertools import islice
 
 import pytest
-
 from tests.faults.proxy import INTERNAL, Fault
+
 from tests.faults.stack import CONSUMER, REDIRECT, Stack
 
 pytestmark = pytest.mark.timeout(300)

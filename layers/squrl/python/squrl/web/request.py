@@ -121,8 +121,10 @@ class Request:
         """
         if cors_origin == "*":
             return
-        origin = self.header("origin")
-        is_allowed = origin in {*origins, cors_origin} or (origin and host_of(origin) in map(host_of, self.origins[:1]))
+        origin = self.header("origin").lower()
+        # The scheme is left out: who stands before the API may speak another one with the browser.
+        own = {_host_and_port(each) for each in self.origins[:1]}
+        is_allowed = origin != "" and (origin in {*origins, cors_origin} or _host_and_port(origin) in own)
         if not is_allowed and (origin or self.header("sec-fetch-site") == "cross-site"):
             raise Forbidden("A page of another site may not create links")
 
@@ -160,8 +162,11 @@ class Request:
 
 def host_of(origin: str) -> str:
     """Return the host of a scheme, host and port, in lower case and without the port."""
-    host = origin.partition("://")[2].lower()
-    return re.sub(r":[0-9]+$", "", host)
+    return re.sub(r":[0-9]+$", "", _host_and_port(origin))
+
+
+def _host_and_port(origin: str) -> str:
+    return origin.partition("://")[2].lower()
 
 
 def _read_int(digits: str) -> int:
