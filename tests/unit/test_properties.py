@@ -1,4 +1,4 @@
-"""Any input at all: the promises of tests/fuzz/invariants.py, for events, destinations and codes of hypothesis."""
+"""Any input at all: the promises of tests/support/invariants.py, for events, destinations and codes of hypothesis."""
 
 import base64
 import json
