@@ -451,7 +451,7 @@ def test_given_a_url_of_2048_bytes_when_one_byte_is_added_then_it_is_too_long(ur
     assert len(accept(url, PUBLIC).encode()) == MAX_BYTES == 2048
 
 
-def test_given_a_string_of_4096_characters_when_one_is_added_then_nothing_else_is_said():
+def test_given_4096_characters_when_one_is_added_then_nothing_else_is_said():
     padded = "https://example.com/".ljust(4096)
 
     said = [said_of(url) for url in (padded, padded + " ", "\ud800" * 4096, "\ud800" * 4097)]

@@ -114,7 +114,7 @@ def test_given_any_text_as_code_when_claimed_and_followed_then_both_agree(functi
     assert claimed == (201 if can_be else 400)
     assert followed == {404}
     kind = Kind(f"https://a.com/{text.encode(errors='replace').decode()}", "301", None)
-    assert all(CODE.fullmatch(code) for code in codes.candidates(kind))
+    assert all(CODE.fullmatch(code) for code in codes.candidates(kind, b"secret"))
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_given_a_cdn_when_read_then_create_has_to_know_its_address(kind, more, i
         ("https://a.example", "b.example", ("https://a.example", "https://b.example")),
     ],
 )
-def test_given_base_url_and_domain_when_asked_for_origins_then_the_first_comes_first(base_url, domain_name, origins):
+def test_given_base_url_and_domain_when_asked_for_origins_then_it_is_first(base_url, domain_name, origins):
     settings = CreateSettings.from_environment(ENVIRONMENT | {"BASE_URL": base_url, "DOMAIN_NAME": domain_name})
 
     assert settings.origins == origins

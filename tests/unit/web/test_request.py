@@ -172,7 +172,7 @@ def test_given_no_code_when_asked_for_then_it_is_empty(wrong, path):
     assert Request(http()).short_code() == ""
 
 
-def test_given_headers_when_one_is_asked_for_then_case_is_no_matter_and_only_text_counts():
+def test_given_headers_when_one_is_asked_for_then_it_is_text_in_any_case():
     request = Request(http(headers={"X-One": "1", "x-two": ["2"], "X-THREE": None}))
 
     assert [request.header(name) for name in ("x-one", "x-two", "x-three", "x-four")] == ["1", "", "", ""]
