@@ -271,8 +271,8 @@ def _cost_rows(taken: cost.Operations, setup: cost.Setup, prices: cost.Prices) -
         yield Row(f"{bar.name}, with the limit for clients", round(bar.value, 3))
 
 
-# The kinds of requests whose calls are counted, with those that a redirect may wait for, or that a create may make to the
-# links' table.
+# The kinds of requests whose calls are counted; with how many a redirect may wait for, or a create may make to the table
+# of links.
 CALLS = {
     "redirect": ("redirect", 1),
     "redirect_malformed": ("redirect, malformed code", 0),

@@ -60,7 +60,7 @@ def run(environment):
 
 @pytest.fixture(scope="session")
 def serve(environment):
-    """Start `python -m local` on a free port, wait for a word on its terminal, and end what is left of it at the end."""
+    """Have `python -m local` serve on a free port, from when its terminal shows a word on."""
 
     @contextmanager
     def serve(command, *options, cwd, until=READY, **variables):

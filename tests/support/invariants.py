@@ -63,9 +63,8 @@ def read_answer(event: Any, answer: Any) -> tuple[int, dict[str, Any]]:
     status, result = answer.get("status", 200), answer
     marks = event.keys() & _MARKS if isinstance(event, dict) else set()
     if marks:
-        is_known = isinstance(event.get("requestContext"), dict) and isinstance(
-            event["requestContext"].get("http"), dict
-        )
+        context = event.get("requestContext")
+        is_known = isinstance(context, dict) and isinstance(context.get("http"), dict)
         assert is_known or answer["statusCode"] == _REFUSED
         assert answer.keys() == {"statusCode", "headers", "body"}
         status, headers = answer["statusCode"], answer["headers"]

@@ -111,28 +111,41 @@ def test_given_a_process_that_does_not_start_when_asked_then_its_place_is_free(f
     assert pool.invoke(function, "event") == (True, "event")
 
 
-@pytest.mark.parametrize(
-    ("change", "is_retired"),
-    [
-        (lambda folder: {"handler": "app.other"}, True),
-        (lambda folder: {"timeout": 4}, True),
-        (lambda folder: {"environment": {"NAME": "value"}}, True),
-        (lambda folder: (folder / "app.py").write_text("two") and {}, True),
-        (lambda folder: (folder / "new.py").touch() or {}, True),
-        (lambda folder: (folder / "app.py").unlink() or {}, True),
-        (lambda folder: (folder / "app.py").rename(folder / "other.py") and {}, True),
-        (lambda folder: os.utime(folder / "app.py", ns=(0, 1)) or {}, True),
-        (lambda folder: (folder / "__pycache__").mkdir() or (folder / "__pycache__/app.pyc").touch() or {}, False),
-    ],
-    ids=["handler", "timeout", "variables", "edited", "added", "removed", "renamed", "touched", "byte code"],
-)
-def test_given_a_change_when_the_next_event_comes_then_processes_are_new(fake, function, tmp_path, change, is_retired):
+@pytest.mark.parametrize("change", [{"handler": "app.other"}, {"timeout": 4}, {"environment": {"NAME": "value"}}])
+def test_given_another_configuration_when_an_event_comes_then_processes_are_new(fake, function, change):
     pool = Pool(4, print)
 
     pool.invoke(function, "event")
-    pool.invoke(replace(function, **change(tmp_path)), "event")
+    pool.invoke(replace(function, **change), "event")
 
-    assert [process.stopped for process in fake.started] == ([True, False] if is_retired else [False])
+    assert [process.stopped for process in fake.started] == [True, False]
+
+
+def add_byte_code(folder):
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "app.pyc").touch()
+
+
+@pytest.mark.parametrize(
+    ("edit", "stopped"),
+    [
+        (lambda folder: (folder / "app.py").write_text("two"), [True, False]),
+        (lambda folder: (folder / "new.py").touch(), [True, False]),
+        (lambda folder: (folder / "app.py").unlink(), [True, False]),
+        (lambda folder: (folder / "app.py").rename(folder / "other.py"), [True, False]),
+        (lambda folder: os.utime(folder / "app.py", ns=(0, 1)), [True, False]),
+        (add_byte_code, [False]),
+    ],
+    ids=["changed", "added", "removed", "renamed", "touched", "byte code"],
+)
+def test_given_an_edit_when_an_event_comes_then_processes_are_new(fake, function, tmp_path, edit, stopped):
+    pool = Pool(4, print)
+
+    pool.invoke(function, "event")
+    edit(tmp_path)
+    pool.invoke(function, "event")
+
+    assert [process.stopped for process in fake.started] == stopped
 
 
 def test_given_a_pool_when_closed_then_its_processes_end_and_it_takes_no_event(fake, function):
@@ -146,7 +159,7 @@ def test_given_a_pool_when_closed_then_its_processes_end_and_it_takes_no_event(f
         pool.invoke(function, "event")
 
 
-def test_given_a_developers_environment_when_a_process_starts_then_it_gets_none_of_it(monkeypatch):
+def test_given_a_developers_environment_when_a_process_starts_then_it_is_kept_out(monkeypatch):
     for name, value in {"SOME_SECRET": "developer", "PYTHONPATH": "/developer", "HOME": "/home"}.items():
         monkeypatch.setenv(name, value)
 
