@@ -200,7 +200,7 @@ def test_given_a_popular_code_that_is_dead_when_throttled_then_reads_are_as_rare
     assert throttled.store.calls.count("get") == 2
 
 
-def test_given_a_code_that_is_made_when_throttled_then_it_is_found_two_seconds_later(throttled):
+def test_given_a_code_that_is_made_when_throttled_then_it_is_found_soon(throttled):
     throttled.store.links = {}
     follow("abc", NOW, throttled, is_click=True)
     throttled.store.links["abc"] = a_link()

@@ -149,7 +149,7 @@ def test_given_a_process_that_was_frozen_when_it_calls_then_it_connects_anew(clo
     assert seen == closed
 
 
-def test_given_two_threads_when_the_process_thaws_then_the_second_keeps_the_new_ones(clock):
+def test_given_two_threads_when_the_process_thaws_then_they_connect_anew_once(clock):
     client = ScriptedClient("answer")
     service = Service(client, Invocation(5000))
     service.call("get_item")

@@ -114,8 +114,8 @@ def test_given_no_secret_when_asked_for_then_a_random_one_is_written_on_a_condit
 def test_given_a_process_when_it_asks_for_the_secret_then_the_table_is_asked_once(clock):
     known, asked = KnownSecret(), []
 
-    for script in ([THROTTLED[0]], [{"Item": SECRET_ITEM}], [{}]):
-        table, client, _ = a_table(*script)
+    for answer in (THROTTLED[0], {"Item": SECRET_ITEM}, {}):
+        table, client, _ = a_table(answer)
         try:
             asked.append((RememberedSecret(known, table).secret(), len(client.requests)))
         except Throttled:
