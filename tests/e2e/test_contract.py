@@ -115,13 +115,13 @@ def test_given_a_disabled_link_when_asked_for_again_then_it_is_gone_until_enable
     assert [answer.status_code for answer in (api.create(original_url=url), api.get(code))] == [200, 301]
 
 
-def test_given_anothers_link_at_the_derived_code_when_created_then_it_is_left_alone(api, put, url):
-    kind = Kind(url, "301", None)
-    put(short_code=codes.derive(kind, 0))
+def test_given_anothers_link_at_the_derived_code_when_created_then_it_is_left_alone(api, put, url, tables):
+    kind, secret = Kind(url, "301", None), tables.store.secret()
+    put(short_code=codes.derive(kind, 0, secret))
 
     answer = api.create(original_url=url)
 
-    assert (answer.status_code, answer.json()["short_code"]) == (201, codes.derive(kind, 1))
+    assert (answer.status_code, answer.json()["short_code"]) == (201, codes.derive(kind, 1, secret))
 
 
 BAD_FIELDS = [

@@ -17,14 +17,15 @@ from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.destinations import Rules
 from squrl.domains import DomainLists
 from squrl.links import DISABLED, Kind, Link, timestamp
-from squrl.ports import Claimed, Counted, Throttled
+from squrl.ports import Claimed, Counted, HeldBy, Throttled
 from squrl.shorten import Caller, Ports, shorten
 from tests.support.concurrency import all_at_once
-from tests.support.fakes import FakeClientLimiter, FakeDomainPolicy
+from tests.support.fakes import FakeDomainPolicy, FakeSecretStore
 
 NOW = 1_800_000_000
 ROUNDS = 10
 RIVALS = 8
+SECRET = FakeSecretStore().secret()
 _NUMBERS = itertools.count(time.time_ns() % 10**9)
 
 
@@ -48,10 +49,10 @@ def put(tables):
 def request_for(tables):
     """Return a function that asks for a link, as one caller."""
 
-    def ask(kind: Kind, now: int = NOW, **options: Any) -> Any:
+    def ask(kind: Kind, now: int = NOW) -> Any:
         wish = requests.read(requests.CreateRequest, {"original_url": kind.original_url, "ttl_hours": kind.ttl_hours})
-        ports = Ports(tables.store, FakeDomainPolicy(), FakeClientLimiter())
-        return partial(shorten, wish, Caller(), now, ports, Rules(), **options)
+        ports = Ports(tables.store, FakeSecretStore(), FakeDomainPolicy())
+        return partial(shorten, wish, Caller(), now, ports, Rules())
 
     return ask
 
@@ -59,28 +60,30 @@ def request_for(tables):
 def test_given_renewals_and_claims_at_expiry_when_they_race_then_one_side_wins(tables, put):
     for _ in range(ROUNDS):
         link = put(a_kind(24), expires_at=NOW)
+        again = replace(link, created_at=timestamp(NOW), expires_at=NOW + 24 * 3600)
         others = [Link(link.short_code, a_kind(), timestamp(NOW), None) for _ in range(RIVALS)]
 
         results = all_at_once(
             [partial(tables.store.renew, link.short_code, link.kind, NOW - 1)] * RIVALS
-            + [partial(tables.store.claim, other, NOW) for other in others]
+            + [partial(tables.store.claim, each, NOW) for each in [again] * RIVALS + others]
         )
 
-        renewals, claims = results[:RIVALS], results[RIVALS:]
+        renewals, claims = results[:RIVALS], results[RIVALS : 2 * RIVALS]
         row = tables.get(link.short_code)
-        if row.kind == link.kind:
+        assert row.kind == link.kind
+        assert all(isinstance(claim, HeldBy) for claim in results[2 * RIVALS :])
+        if row.created_at == link.created_at:
             assert row.expires_at == NOW - 1 + 24 * 3600
             assert all(renewed == row for renewed in renewals)
             assert Claimed not in map(type, claims)
         else:
             assert [claim.link for claim in claims if isinstance(claim, Claimed)] == [row]
-            assert not any(renewed.kind == link.kind and renewed.expires_at > NOW for renewed in renewals)
 
 
 def test_given_requests_around_expiry_when_they_race_then_all_get_the_one_link(tables, put, request_for):
     for _ in range(ROUNDS):
         kind = a_kind(24)
-        link = put(kind, short_code=codes.derive(kind, 0), expires_at=NOW, click_count=5)
+        link = put(kind, short_code=codes.derive(kind, 0, SECRET), expires_at=NOW, click_count=5)
 
         results = all_at_once([request_for(kind, NOW - 1)] * RIVALS + [request_for(kind, NOW)] * RIVALS)
 
@@ -91,15 +94,15 @@ def test_given_requests_around_expiry_when_they_race_then_all_get_the_one_link(t
 
 def test_given_codes_that_others_hold_when_requests_race_then_they_meet_at_one(tables, put, request_for):
     for _ in range(ROUNDS):
-        kind, prefix = a_kind(), f"probe-{next(_NUMBERS)}"
-        put(short_code=f"{prefix}-0")
-        put(short_code=f"{prefix}-1", status=DISABLED)
-        put(a_kind(1), short_code=f"{prefix}-2", expires_at=NOW - 3600)
+        kind = a_kind()
+        probes = [codes.derive(kind, probe, SECRET) for probe in range(4)]
+        put(short_code=probes[0])
+        put(short_code=probes[1], status=DISABLED)
+        put(a_kind(1), short_code=probes[2], expires_at=NOW - 3600)
 
-        request = request_for(kind, derivation=lambda _, probe, prefix=prefix: f"{prefix}-{probe}")
-        results = all_at_once([request] * RIVALS)
+        results = all_at_once([request_for(kind)] * RIVALS)
 
-        assert {link.short_code for link, _ in results} == {f"{prefix}-2"}
+        assert {link.short_code for link, _ in results} == {probes[3]}
         assert Counter(created for _, created in results) == {True: 1, False: RIVALS - 1}
         assert tables.count(kind.original_url) == 1
 
