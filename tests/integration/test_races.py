@@ -59,7 +59,7 @@ def request_for(tables):
 
 def test_given_renewals_and_claims_at_expiry_when_they_race_then_one_side_wins(tables, put):
     for _ in range(ROUNDS):
-        link = put(a_kind(24), expires_at=NOW)
+        link = put(a_kind(24), expires_at=NOW, created_at=timestamp(NOW - 86_400))
         again = replace(link, created_at=timestamp(NOW), expires_at=NOW + 24 * 3600)
         others = [Link(link.short_code, a_kind(), timestamp(NOW), None) for _ in range(RIVALS)]
 

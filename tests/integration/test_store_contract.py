@@ -98,7 +98,6 @@ def test_given_the_longest_destination_when_claimed_then_it_comes_back_whole(sto
     store.claim(link, NOW)
 
     assert store.get(link.short_code) == link
-    assert store.find_live(link.kind, NOW) == link.short_code
 
 
 @pytest.mark.parametrize(
@@ -114,12 +113,16 @@ def test_given_a_holder_when_its_code_is_claimed_then_it_is_returned_and_stays(s
 
 
 @pytest.mark.parametrize("expires_at", [NOW, NOW - 1, 0])
-def test_given_an_expired_link_when_claimed_then_it_gives_way_with_its_clicks(store, put, rows, expires_at):
+def test_given_an_expired_link_when_claimed_then_only_its_own_kind_gets_the_code(store, put, rows, expires_at):
     expired = put(kind=a_day(), expires_at=expires_at, click_count=5)
-    link = a_link(short_code=expired.short_code)
+    others = [a_link(), a_link(kind=a_day(1)), a_link(kind=a_day()._replace(ttl_hours=25))]
+    again = replace(expired, created_at="2027-01-15T08:00:00Z", expires_at=NOW + DAY, click_count=0)
 
-    assert store.claim(link, NOW) == Claimed(link)
-    assert stored(rows, link) == link
+    for other in others:
+        assert store.claim(replace(other, short_code=expired.short_code), NOW) == HeldBy(expired)
+    assert store.claim(again, expires_at - 1) == HeldBy(expired)
+    assert store.claim(again, NOW) == Claimed(again)
+    assert stored(rows, again) == again
 
 
 # count_click
@@ -191,24 +194,6 @@ def test_given_added_clicks_when_their_link_is_no_more_then_they_are_not_lost(st
 
     assert store.add_clicks(link.short_code, link.created_at, clicks | ids(1)) == (0, 1)
     assert stored(rows, link) is None
-
-
-# find_live
-
-
-def test_given_links_to_one_destination_when_looked_for_then_the_oldest_is_found(store, put):
-    kind = a_link().kind
-    put(kind=kind, status=DISABLED, created_at="2026-01-03T00:00:00Z")
-    put(kind=kind, created_at="2026-01-05T00:00:00Z")
-    oldest = put(kind=kind, created_at="2026-01-04T00:00:00Z")
-    temporary = put(kind=kind._replace(redirect_type="302"), created_at="2026-01-01T00:00:00Z")
-    expiring = put(kind=kind._replace(ttl_hours=5), expires_at=NOW + 5, created_at="2026-01-02T00:00:00Z")
-
-    for link in (oldest, temporary, expiring):
-        assert store.find_live(link.kind, NOW) == link.short_code
-    assert store.find_live(kind._replace(ttl_hours=6), NOW) is None
-    assert store.find_live(expiring.kind, NOW + 5) is None
-    assert store.find_live(a_link().kind, NOW) is None
 
 
 # renew

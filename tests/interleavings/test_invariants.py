@@ -11,7 +11,7 @@ from squrl import codes, follow, shorten
 from squrl.errors import Gone
 from squrl.follow import Outcome, RecentLinks
 from squrl.links import ACTIVE, DISABLED, Kind, Link
-from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted, Unavailable
+from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted, StoreError, Unavailable
 from tests.interleavings.invariants import Violation, check, derived, empty_queue
 from tests.interleavings.scheduler import World
 from tests.interleavings.test_interleavings import EXPIRY, ONE_DAY, teams, worlds
@@ -96,12 +96,12 @@ def is_own_and_disabled(holder: Link, link: Link) -> bool:
     return is_same(holder, link) and holder.status == DISABLED
 
 
-def repeats_a_click(short_code: str, now: int, ports: follow.Ports) -> tuple[Link | None, Outcome]:
+def repeats_a_click(short_code: str, now: int, ports: follow.Ports) -> tuple[Link | None, Outcome, StoreError | None]:
     try:
         counted = ports.store.count_click(short_code, now)
     except Unavailable:
         return count(short_code, now, ports)
-    return counted.link, Outcome.COUNTED if isinstance(counted, Counted) else Outcome.NONE
+    return counted.link, Outcome.COUNTED if isinstance(counted, Counted) else Outcome.NONE, None
 
 
 def remembers(change: Callable[[Link], Link | None]) -> Any:
