@@ -7,7 +7,7 @@ from pathlib import Path
 
 from squrl.destinations import Rules, accept
 from squrl.errors import InvalidUrl
-from tests.fuzz import data
+from tests.support import bad_input
 
 # Everything that software is known to change on its way: brackets, an empty query, dot segments, cases of percent
 # encoding, what isn't percent encoding at all, quotes, pluses, doubled slashes, ports, names in Unicode, a URL
@@ -84,7 +84,7 @@ def destinations() -> list[str]:
 
 def _whatwgs() -> Iterator[str]:
     """Yield the WHATWG's URLs of http and https, and what they have of paths, queries and fragments, on a host."""
-    for case in data.whatwg_cases():
+    for case in bad_input.whatwg_cases():
         text = case["input"].strip()
         if re.match("https?://", text):
             yield re.sub("^https:", "http:", text)
