@@ -21,9 +21,9 @@ from bench.aws import Watched, watched
 from bench.cost import tables
 from bench.measure import Start, Subject, Subjects, Warm, process, starts, warm
 from bench.report import DOCS, ROOT, machine, number, percentile, table, write
-from bench.runtime import Process
+from bench.runtime import FunctionError, Process
 from bench.subjects import UNLIMITED, Checkout, comparisons
-from local import dynamodb
+from local import LocalError, dynamodb
 from local.template import Stack
 
 RESULTS = ROOT / ".local/bench/results.json"
@@ -48,38 +48,23 @@ BARS: dict[str, Bars] = {
 }
 # What the page says first: {value} and {detail} are a row's, {share} is the value in percent.
 SENTENCES = {
-    "redirect, start": "A new process answers its first redirect in {share} of the time that the usual build takes"
-    " ({detail}),",
-    "create, start": "and its first create in {share} ({detail}).",
-    "redirect, CPU": "A warm redirect takes {share} of the usual build's processor time ({detail}),",
-    "redirect, CPU, against one bare update_item": "which is {share} of what a bare `update_item` takes.",
-    "redirect, peak memory": "A process that redirects needs {share} of the usual build's memory ({detail}).",
-    "redirect, quiet process": "Calls to the database that a visitor waits for: {value}, even where the process was"
-    " quiet for a minute.",
-    "redirect, p95 in ms": "95 of 100 redirects are answered within {value} ms,",
-    "create, p95 in ms": "and 95 of 100 creates within {value} ms, here and without a network.",
+    "redirect, start": "A new process answers its first redirect in {share} of the usual build's time: {detail}.",
+    "create, start": "A new process answers its first create in {share} of the usual build's time: {detail}.",
+    "redirect, CPU": "A warm redirect takes {share} of the usual build's processor time: {detail}.",
+    "redirect, CPU, against one bare update_item": "A warm redirect takes {share} of the processor time of a bare"
+    " `update_item`: {detail}.",
+    "redirect, peak memory": "A process that redirects needs {share} of the usual build's memory: {detail}.",
+    "redirect, new process": "A visitor waits for {value} call to the database, even where the process is new or was quiet.",
+    "redirect, p95 in ms": "95 of 100 redirects are answered within {value} ms, here and without a network.",
+    "create, p95 in ms": "95 of 100 creates are answered within {value} ms.",
     "functions, database, logs, metrics, traces, the mix": "A million requests, ten redirects to one new link, cost"
-    " {value} US dollars without API Gateway and the data sent,",
-    "everything, the mix": "and {value} with them.",
+    " {value} US dollars without API Gateway and the data sent.",
+    "everything, the mix": "With these, a million requests cost {value} US dollars.",
 }
 
 
 class Row(NamedTuple):
-    """A measured figure with its bars.
-
-    Attributes
-    ----------
-    what : str
-        What was measured.
-    value : float
-        The figure that the bars are for.
-    detail : str
-        The figures behind it.
-    must, aim : float or None
-        What it may be at most.
-    exact : bool
-        Whether it has to equal `must`.
-    """
+    """A measured figure, the figures behind it, and what it may be at most, or has to be if `exact`."""
 
     what: str
     value: float
@@ -103,8 +88,11 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
     arguments = parser.parse_args()
     began, on = time.monotonic(), machine(python="3.13")
-    with dynamodb.engine(0, in_memory=True) as endpoint, watched(endpoint) as aws, ExitStack() as running:
-        found = measure(endpoint, aws, arguments.against, running, QUICK_RUNS if arguments.quick else RUNS)
+    try:
+        with dynamodb.engine(0, in_memory=True) as endpoint, watched(endpoint) as aws, ExitStack() as running:
+            found = measure(endpoint, aws, arguments.against, running, QUICK_RUNS if arguments.quick else RUNS)
+    except (LocalError, FunctionError) as error:
+        parser.exit(2, f"{error}\n")
     rows = {row.what: row for section in found.sections.values() for row in section}
     took = f"`make bench`, {(time.monotonic() - began) / 60:.0f} minutes. {_met(rows.values())}\n{on}."
     parts = {title: _table(section) for title, section in found.sections.items()} | found.tables
@@ -283,8 +271,8 @@ def _cost_rows(taken: cost.Operations, setup: cost.Setup, prices: cost.Prices) -
         yield Row(f"{bar.name}, with the limit for clients", round(bar.value, 3))
 
 
-# The kinds of requests whose calls are counted, with those that a redirect may wait for, or that a create may make to the
-# links' table.
+# The kinds of requests whose calls are counted; with how many a redirect may wait for, or a create may make to the table
+# of links.
 CALLS = {
     "redirect": ("redirect", 1),
     "redirect_malformed": ("redirect, malformed code", 0),
@@ -366,7 +354,7 @@ def _met(rows: Collection[Row]) -> str:
 
 def _sentences(rows: Mapping[str, Row]) -> str:
     return "\n".join(
-        f"- {sentence.format(value=number(row.value), share=f'{row.value:.0%}', detail=row.detail)}"
+        f"- {sentence.format(value=number(row.value), share=f'{100 * row.value:.0f} %', detail=row.detail)}"
         for name, sentence in SENTENCES.items()
         for row in [rows[name]]
     )

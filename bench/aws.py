@@ -33,30 +33,14 @@ class Call(NamedTuple):
 
 @dataclass
 class Watched:
-    """What went through since the last `reset`.
+    """What went through since the last `reset`."""
 
-    Attributes
-    ----------
-    url : str
-        Where DynamoDB and KMS answer.
-    delay : float
-        Seconds added to every answer of the database.
-    asks_capacity : bool
-        Whether every call also asks for its consumed capacity.
-    calls : list of Call
-        To the database.
-    kms_calls : int
-        To KMS.
-    read_units, write_units : float
-        What DynamoDB would have billed, indexes included.
-    """
-
-    url: str
-    delay: float = 0.0
-    asks_capacity: bool = False
-    calls: list[Call] = field(default_factory=list)
+    url: str  # where DynamoDB and KMS answer
+    delay: float = 0.0  # seconds added to every answer of the database
+    asks_capacity: bool = False  # whether every call also asks for its consumed capacity
+    calls: list[Call] = field(default_factory=list)  # to the database
     kms_calls: int = 0
-    read_units: float = 0.0
+    read_units: float = 0.0  # what DynamoDB would have billed, indexes included
     write_units: float = 0.0
 
     def reset(self) -> None:

@@ -6,12 +6,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.runtime import Function, FunctionError, Process
-
-PYTHON = Path(__file__).resolve().parents[1] / ".local/runtime/bin/python"
 
 
 class Subject(NamedTuple):
@@ -45,17 +42,7 @@ Subjects = Mapping[str, Subject]
 
 
 class Warm(NamedTuple):
-    """Medians over batches, each per request.
-
-    Attributes
-    ----------
-    cpu : float
-        Processor seconds.
-    time : float
-        Seconds from event to answer.
-    peak_bytes : int
-        Most memory that the process had at once.
-    """
+    """Medians over batches: processor seconds, and seconds from event to answer, of a request; and the peak memory."""
 
     cpu: float
     time: float
@@ -72,7 +59,7 @@ class Start(NamedTuple):
 @contextlib.contextmanager
 def process(function: Function) -> Iterator[Process]:
     """Run a process of a function."""
-    with tempfile.TemporaryFile() as log, Process(PYTHON, function, log) as started:
+    with tempfile.TemporaryFile() as log, Process(function, log) as started:
         yield started
 
 

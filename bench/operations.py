@@ -26,19 +26,7 @@ GATEWAY_HEADERS = {
 def measure(
     subjects: Subjects, *, aws: Watched, started: Mapping[str, Start], warmed: Mapping[str, Warm], batches: int
 ) -> dict[str, cost.Operation]:
-    """Return what one warm request of each kind takes.
-
-    Parameters
-    ----------
-    subjects : mapping
-        By names that begin with ``redirect`` or ``create``, for the function.
-    aws : Watched
-        What they talk to.
-    started, warmed : mapping
-        What is known of the processes ``redirect`` and ``create``.
-    batches : int
-        Of 100 requests each, for the processor time.
-    """
+    """Return what one warm request of each kind takes; their names begin with the function's, as in `started`."""
     cpu = warm(subjects, batches, 100)
     aws.asks_capacity = True
     found = {}
@@ -76,19 +64,7 @@ def _sent_bytes(answer: Mapping[str, Any]) -> int:
 
 
 class Option(NamedTuple):
-    """Something that can be had or not, as one kind of request shows it: the request with it, and without.
-
-    Attributes
-    ----------
-    what : str
-        The row's name.
-    operation : str
-        The kind of request, by a name of `Checkout.operations`.
-    having, lacking : Subject
-        What answers with it, and without.
-    traces : int
-        How many traces a request with it makes.
-    """
+    """Something that can be had or not, as one kind of request shows it: with it, and without; and how often traced."""
 
     what: str
     operation: str

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, NamedTuple, Self
 
 from bench.http import Handler, Server
 
-_START_SECONDS = 30
-_ANSWER_SECONDS = 30
+PYTHON = Path(__file__).resolve().parents[1] / ".local/runtime/bin/python"  # has awslambdaric
+ANSWER_SECONDS = 30
 
 
 class FunctionError(Exception):
@@ -33,7 +33,7 @@ class Function:
     Attributes
     ----------
     folder : Path
-        Where ``app.py`` is.
+        Where its code is.
     handler : str
         ``module.function``.
     layers : tuple of Path
@@ -51,8 +51,7 @@ class Function:
     sampled: bool = False
 
 
-@dataclass(frozen=True)
-class Usage:
+class Usage(NamedTuple):
     """What a process has used since it started: processor seconds, peak memory and log."""
 
     cpu: float
@@ -66,24 +65,22 @@ class Process:
 
     Parameters
     ----------
-    python : Path
-        An interpreter whose environment has ``awslambdaric``.
     function : Function
         What it runs.
     log : file
         Where its standard output goes, opened for reading and writing.
     """
 
-    def __init__(self, python: Path, function: Function, log: IO[bytes]) -> None:
-        self.sampled = function.sampled
+    def __init__(self, function: Function, log: IO[bytes]) -> None:
+        self.function = function
+        self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.answers: queue.SimpleQueue[tuple[bool, Any, float]] = queue.SimpleQueue()
         self._log = log
-        self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._answers: queue.SimpleQueue[tuple[bool, Any, float]] = queue.SimpleQueue()
         self._server = Server(_handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
-            [python, "-m", "awslambdaric", function.handler],
+            [PYTHON, "-m", "awslambdaric", function.handler],
             cwd=function.folder,
             stdout=log,
             env={
@@ -97,6 +94,7 @@ class Process:
                 "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
                 "AWS_LAMBDA_FUNCTION_NAME": "bench",
                 "AWS_LAMBDA_FUNCTION_VERSION": "1",
+                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
                 "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
                 "AWS_REGION": "us-east-1",
                 "AWS_DEFAULT_REGION": "us-east-1",
@@ -124,9 +122,9 @@ class Process:
         FunctionError
             If the function failed, or did not answer in time.
         """
-        self._events.put(event)
+        self.events.put(event)
         try:
-            succeeded, answer, at = self._answers.get(timeout=_ANSWER_SECONDS)
+            succeeded, answer, at = self.answers.get(timeout=ANSWER_SECONDS)
         except queue.Empty:
             raise FunctionError("No answer in time") from None
         if not succeeded:
@@ -135,28 +133,20 @@ class Process:
 
     def usage(self) -> Usage:
         """Return what the process has used so far."""
-        tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
-        nanoseconds = sum(int(task.read_text().split()[0]) for task in tasks)
-        status = dict(line.split(":", 1) for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines())
+        folder = Path(f"/proc/{self._process.pid}")
+        nanoseconds = sum(int(task.read_text().split()[0]) for task in folder.glob("task/*/schedstat"))
+        status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
         self._log.seek(0)
         log = self._log.read()
         return Usage(nanoseconds / 1e9, int(status["VmHWM"].split()[0]) * 1024, len(log), log.count(b"\n"))
 
-    def next_event(self) -> Any:  # noqa: ANN401
-        """Return the next event; the runtime client waits for it."""
-        return self._events.get()
-
-    def answered(self, answer: Any, *, succeeded: bool) -> None:  # noqa: ANN401
-        """Take an answer from the runtime client."""
-        self._answers.put((succeeded, answer, time.perf_counter()))
-
 
 def _handler(process: Process) -> type[Handler]:
-    trace = f"Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled={process.sampled:d}"
+    trace = f"Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled={process.function.sampled:d}"
 
     class RuntimeApi(Handler):
         def do_GET(self) -> None:  # noqa: N802 (http.server's name)
-            event = json.dumps(process.next_event()).encode()
+            event = json.dumps(process.events.get()).encode()
             headers = {
                 "Content-Type": "application/json",
                 "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
@@ -167,7 +157,8 @@ def _handler(process: Process) -> type[Handler]:
             self.answer(HTTPStatus.OK, headers, event)
 
         def do_POST(self) -> None:  # noqa: N802
-            process.answered(json.loads(self.body() or b"null"), succeeded=self.path.endswith("/response"))
+            answer = json.loads(self.body() or b"null")
+            process.answers.put((self.path.endswith("/response"), answer, time.perf_counter()))
             self.answer(HTTPStatus.ACCEPTED, {}, b"")
 
     return RuntimeApi

@@ -10,7 +10,7 @@ from bench.cost import FUNCTIONS
 from bench.measure import Subject, Subjects
 from bench.report import ROOT
 from bench.runtime import Function
-from local import dynamodb, tables
+from local import LocalError, dynamodb, tables
 from local.template import Stack
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class Checkout:
         Where DynamoDB Local answers.
     prefix : str
         What its tables' names begin with, so that several can be in one database.
+
+    Raises
+    ------
+    LocalError
+        If it hasn't been built.
     """
 
     def __init__(self, folder: Path, endpoint: str, prefix: str = "") -> None:
@@ -45,6 +50,8 @@ class Checkout:
         self._template = folder / ".aws-sam/build/template.yaml"
         self._endpoint = endpoint
         self._prefix = prefix
+        if not self._template.is_file():
+            raise LocalError(f"{folder} has not been built: run `make build` there.")
         stack = Stack(LIMITED, self._template)
         self._environment = stack.environment(FUNCTIONS["redirect"])
         self._tables = {each["TableName"]: each for each in stack.of_type("AWS::DynamoDB::Table").values()}
@@ -100,7 +107,6 @@ class Checkout:
         found, declared = stack.function(logical_id), stack.environment(logical_id)
         environment = {
             **{name: f"{self._prefix}{value}" if value in self._tables else value for name, value in declared.items()},
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(found.memory),
             **endpoints,
         }
         layers = tuple(Path(layer.codeuri).resolve() / "python" for layer in found.layers)

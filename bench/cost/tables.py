@@ -1,14 +1,10 @@
 """The figures as tables: what a million requests and a month cost, and what a load meets before it gets there."""
 
 import math
-from collections.abc import Iterable
 
+from bench import cost
 from bench.cost import (
-    API,
-    COLD_SHARE,
     CREATE,
-    DATABASE_MS,
-    FIXED,
     GB,
     MILLION,
     MIX,
@@ -17,17 +13,10 @@ from bench.cost import (
     REDIRECT,
     REQUIRED,
     SENT,
-    Operation,
     Operations,
     Prices,
     Setup,
     Traffic,
-    bars,
-    bill,
-    busy,
-    memories,
-    queued_click,
-    total,
 )
 from bench.report import number, table
 from local.template import Stack
@@ -50,10 +39,8 @@ PARTITION_WRITES = 1_000  # a second; so it is of one link, and of one destinati
 
 # A link to a destination of 80 bytes, by the rules of
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-LINK_BYTES = 292
-INDEX_BYTES = 267
-CODES = 62**7
-PROBES = 8
+LINK_BYTES, INDEX_BYTES = 292, 267
+CODES, PROBES = 62**7, 8
 TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
@@ -62,26 +49,18 @@ PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
 
 
 def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
-    """Return what ``python -m bench.cost`` prints."""
-    required, quiet = (bill(measured, setup, traffic, prices) for traffic in (REQUIRED, QUIET))
+    """Return what ``python -m bench.cost`` prints first."""
+    required, quiet = (cost.bill(measured, setup, traffic, prices) for traffic in (REQUIRED, QUIET))
     columns = [*measured, MIX]
-    rows = [
-        [name, *(f"{row[each]:.3f}" for each in columns), f"{quiet[name][MIX]:.3f}"] for name, row in required.items()
-    ]
-    for name, without in (("without API and data sent", (API, SENT)), ("everything", ())):
-        sums = [total(required, each, without=without) for each in columns]
-        rows.append([name, *(f"{each:.3f}" for each in [*sums, total(quiet, MIX, without=without)])])
-    met = [
-        [bar.name, f"{bar.value:.3f}", f"< {limit:.2f}", "yes" if bar.value < limit else "no"]
-        for bar in bars(measured, required, REQUIRED)
-        for limit in [bar.must or bar.aim or math.inf]
-    ]
+    rows = [(name, [*(row[each] for each in columns), quiet[name][MIX]]) for name, row in required.items()]
+    for name, without in (("without API and data sent", (cost.API, SENT)), ("everything", ())):
+        sums = (cost.total(required, each, without=without) for each in columns)
+        rows.append((name, [*sums, cost.total(quiet, MIX, without=without)]))
     return "\n\n".join(
         [
             f"US dollars per million, list prices of {prices.region} as of {prices.read}, no free tier.",
             f"For {REQUIRED.name}; the last column is for {QUIET.name}:",
-            table(["", *columns, f"{MIX}, quiet"], rows),
-            table(["", "is", "limit", "met"], met),
+            table(["", *columns, f"{MIX}, quiet"], ([name, *(f"{each:.3f}" for each in row)] for name, row in rows)),
             memory(measured, setup, prices),
             every_month(setup, prices),
         ]
@@ -90,25 +69,24 @@ def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
 
 def fixed(measured: Operations, setup: Setup, prices: Prices) -> float:
     """Return the dollars per million of the mix that no setting changes."""
-    billed = bill(measured, setup, REQUIRED, prices)
-    return sum(billed[name][MIX] for name in FIXED)
+    billed = cost.bill(measured, setup, REQUIRED, prices)
+    return sum(billed[name][MIX] for name in cost.FIXED)
 
 
 def parameters(measured: Operations, setup: Setup, prices: Prices) -> list[tuple[str, str]]:
     """Return what each of `PARAMETERS` adds to the mix in dollars per million."""
     rows = []
     for name, value in PARAMETERS:
+        changed = cost.Setup.read(Stack({name: value}))
         for traffic in (REQUIRED, QUIET):
-            having, lacking = (
-                total(bill(measured, each, traffic, prices), MIX) for each in (Setup.read(Stack({name: value})), setup)
-            )
+            having, lacking = (cost.total(cost.bill(measured, each, traffic, prices), MIX) for each in (changed, setup))
             rows.append((f"`{name}={value}`: {traffic.name}", f"{having - lacking:+.3f}"))
     return rows
 
 
 def late_clicks(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Say what clicks cost that go through the queue."""
-    alone, together = (number(queued_click(measured, setup, prices, each)) for each in (1, setup.click_batch))
+    alone, together = (number(cost.queued_click(measured, setup, prices, each)) for each in (1, setup.click_batch))
     return (
         f"A million throttled clicks that go through the queue add {alone} dollars, one by one, or {together} where "
         f"{setup.click_batch} of a link come together."
@@ -118,43 +96,32 @@ def late_clicks(measured: Operations, setup: Setup, prices: Prices) -> str:
 def memory(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return what each memory size does, reckoned from the processor time."""
     rows = []
-    for size in memories(measured):
+    for size in cost.memories(measured):
         changed = setup.with_functions(memory=size)
-        billed = bill(measured, changed, REQUIRED, prices)
         functions = [(changed.function(name), measured[name]) for name in (REDIRECT, CREATE)]
-        rows.append(
-            [
-                f"{size} MB",
-                *(number(round(function.milliseconds(operation), 1)) for function, operation in functions),
-                *(number(round(function.start_milliseconds(operation))) for function, operation in functions),
-                f"{total(billed, MIX, without=(API, SENT)):.3f}",
-            ]
-        )
+        warm = (number(round(function.milliseconds(operation), 1)) for function, operation in functions)
+        cold = (number(round(function.start_milliseconds(operation))) for function, operation in functions)
+        dollars = cost.total(cost.bill(measured, changed, REQUIRED, prices), MIX, without=(cost.API, SENT))
+        rows.append([f"{size} MB", *warm, *cold, f"{dollars:.3f}"])
     header = ["", "redirect, ms", "create, ms", "start of redirect, ms", "of create, ms", "dollars per million"]
     return (
-        f"Processor time by the share of a core that a size has, {DATABASE_MS:.0f} ms for a call to the database, "
-        f"{COLD_SHARE:.0%} of requests cold; dollars are for the mix, without API and data sent.\n\n"
+        f"Processor time by the share of a core that a size has, {cost.DATABASE_MS:.0f} ms a call to the database,\n"
+        f"{cost.COLD_SHARE:.0%} of requests cold; dollars are for the mix, without API and data sent.\n\n"
         f"{table(header, rows)}"
     )
 
 
 def every_month(setup: Setup, prices: Prices) -> str:
     """Return what a stack costs in a month without a request. Nothing of it is measured."""
-
-    def row(name: str, price: str, quantity: float) -> list[str]:
-        return [name, f"{prices.total(price, quantity):.2f}"]
-
+    rows = [
+        (f"{setup.alarms} alarms over {setup.alarm_metrics} metrics", "cloudwatch.alarms", setup.alarm_metrics),
+        (f"{setup.custom_metrics} custom metrics, at most", "cloudwatch.metrics", setup.custom_metrics),
+        ("dashboard", "cloudwatch.dashboards", setup.dashboards),
+        ("the clients' key; none with `CreatesPerMinutePerClient=0`", "kms.keys", setup.own_keys),
+    ]
+    cells = [[name, f"{prices.total(price, quantity):.2f}"] for name, price, quantity in rows]
     stored = f"a million links of {LINK_BYTES} bytes, with index and continuous backup"
-    return table(
-        ["US dollars a month", ""],
-        [
-            row(f"{setup.alarms} alarms over {setup.alarm_metrics} metrics", "cloudwatch.alarms", setup.alarm_metrics),
-            row(f"{setup.custom_metrics} custom metrics, at most", "cloudwatch.metrics", setup.custom_metrics),
-            row("dashboard", "cloudwatch.dashboards", setup.dashboards),
-            row("the clients' key; none with `CreatesPerMinutePerClient=0`", "kms.keys", setup.own_keys),
-            [stored, f"{storage(MILLION, prices):.2f}"],
-        ],
-    )
+    return table(["US dollars a month", ""], [*cells, [stored, f"{storage(MILLION, prices):.2f}"]])
 
 
 def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
@@ -170,57 +137,45 @@ def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
 
 def concurrency(measured: Operations, setup: Setup, traffic: Traffic) -> float:
     """Return the concurrency quota that a load needs: executions at once, or a tenth of the requests per second."""
-    executions = sum(busy(name, measured[name], setup, traffic) for name in (CREATE, REDIRECT))
-    return max(executions, (traffic.creates + traffic.redirects) / RATE_PER_CONCURRENCY)
-
-
-def link_writes(traffic: Traffic) -> float:
-    """Return write units a second of the links' table itself: one for a new link, one for a click."""
-    return traffic.creates + traffic.redirects
+    executions = sum(cost.busy(name, measured[name], setup, traffic) for name in (CREATE, REDIRECT))
+    return max(executions, traffic.month / MONTH / RATE_PER_CONCURRENCY)
 
 
 def _limits(measured: Operations, setup: Setup) -> str:
-    def row(name: str, figures: Iterable[float], limit: float | None = None) -> list[str]:
-        now, later = figures
-        reached = [number(limit), f"{number(limit / now)} x"] if limit else ["", ""]
-        return [name, number(now), number(later), *reached]
-
     loads = (REQUIRED, HUGE)
-    writes = [link_writes(load) for load in loads]
-    creates, redirects = zip(*((load.creates, load.redirects) for load in loads), strict=True)
-    at_once = [[busy(name, measured[name], setup, load) for load in loads] for name in (CREATE, REDIRECT)]
-    ramps = [
-        max(each, load.redirects / RATE_PER_CONCURRENCY) / STARTS for each, load in zip(at_once[1], loads, strict=True)
+    everything = [load.month / MONTH for load in loads]  # a second; each is a write to the links' table
+    creates, redirects = ([load.creates for load in loads], [load.redirects for load in loads])
+    busy = {name: [cost.busy(name, measured[name], setup, load) for load in loads] for name in (CREATE, REDIRECT)}
+    ramps = [max(busy[REDIRECT][each], redirects[each] / RATE_PER_CONCURRENCY) / STARTS for each in (0, 1)]
+    rows: list[tuple[str, list[float], float | None]] = [
+        ("API: requests a second", everything, API_RATE),
+        ("Lambda: creates at once", busy[CREATE], None),
+        ("Lambda: redirects at once", busy[REDIRECT], None),
+        ("Lambda: concurrency quota needed", [concurrency(measured, setup, load) for load in loads], CONCURRENCY),
+        ("Lambda: seconds from none to all", ramps, None),
+        ("table: write units a second", everything, TABLE_UNITS),
+        ("table, new: write units a second", everything, NEW_TABLE_WRITES),
+        ("table: partitions, at least", [math.ceil(each / PARTITION_WRITES) for each in everything], None),
+        ("index: write units a second", creates, TABLE_UNITS),
+        ("index: read units a second", [each * measured[CREATE].read_units for each in creates], TABLE_UNITS),
+        ("one link: clicks a second, if it had all", redirects, PARTITION_WRITES),
+        ("one destination: new links a second, if it had all", creates, PARTITION_WRITES),
     ]
-    return table(
-        ["", "required", "x 10 000", "default limit", "reached at"],
-        [
-            row("API: requests a second", (load.creates + load.redirects for load in loads), API_RATE),
-            row("Lambda: creates at once", at_once[0]),
-            row("Lambda: redirects at once", at_once[1]),
-            row(
-                "Lambda: concurrency quota needed", (concurrency(measured, setup, each) for each in loads), CONCURRENCY
-            ),
-            row("Lambda: seconds from none to all", ramps),
-            row("table: write units a second", writes, TABLE_UNITS),
-            row("table, new: write units a second", writes, NEW_TABLE_WRITES),
-            row("table: partitions, at least", (math.ceil(each / PARTITION_WRITES) for each in writes)),
-            row("index: write units a second", creates, TABLE_UNITS),
-            row("index: read units a second", (each * measured[CREATE].read_units for each in creates), TABLE_UNITS),
-            row("one link: clicks a second, if it had all", redirects, PARTITION_WRITES),
-            row("one destination: new links a second, if it had all", creates, PARTITION_WRITES),
-        ],
+    cells = (
+        [name, *map(number, figures), *([number(limit), f"{number(limit / figures[0])} x"] if limit else ["", ""])]
+        for name, figures, limit in rows
     )
+    return table(["", "required", "x 10 000", "default limit", "reached at"], cells)
 
 
 def _months(measured: Operations, setup: Setup, prices: Prices) -> str:
     rows = []
     factors = (0.1, 1, 10, 100, 10_000)
     for traffic in (QUIET, *(REQUIRED.times(each, f"required x {number(each)}") for each in factors)):
-        billed = bill(measured, setup, traffic, prices)
+        billed = cost.bill(measured, setup, traffic, prices)
         month = traffic.month / MILLION
-        services = [total(billed, MIX, only=service) for service in (API, "Lambda", "DynamoDB")]
-        everything, sent = total(billed, MIX), billed[SENT][MIX]
+        services = [cost.total(billed, MIX, only=service) for service in (cost.API, "Lambda", "DynamoDB")]
+        everything, sent = cost.total(billed, MIX), billed[SENT][MIX]
         dollars = [*services, everything - sum(services) - sent, sent, everything]
         rows.append([traffic.name, *map(number, [month, *(each * month for each in dollars), everything])])
     header = [
@@ -243,19 +198,18 @@ def storage(links: float, prices: Prices) -> float:
 
 
 def _links(prices: Prices) -> str:
-    spans = [("24 hours", 1, True), ("30 days", 30, True), ("a year", 365, True)]
-    spans += [("ever, after a year", 365, False), ("ever, after five", 5 * 365, False)]
-    header = ["links kept for", "million", "GB", "$ a month", "of all codes", "refused"]
+    spans = {"24 hours": 1, "30 days": 30, "a year": 365, "ever, after a year": 365, "ever, after five": 5 * 365}
     parts = []
     for load in (REQUIRED, HUGE):
         rows = []
-        for name, days, expires in spans:
+        for name, days in spans.items():
             live = load.creates * DAY * days
-            kept = load.creates * DAY * (days + TTL_DELAY * expires)
+            kept = live if name.startswith("ever") else live + load.creates * DAY * TTL_DELAY
             share = live / CODES
             figures = [live / MILLION, kept * (LINK_BYTES + INDEX_BYTES) / GB, storage(kept, prices)]
             codes = [f"{share:.2%}", f"{share**PROBES:.0e}"] if share < 1 else ["too few", "all"]
             rows.append([name, *map(number, figures), *codes])
+        header = ["links kept for", "million", "GB", "$ a month", "of all codes", "refused"]
         parts += [f"With new links as in {load.name}:", table(header, rows)]
     return "\n\n".join(parts)
 
@@ -265,15 +219,14 @@ def used_from(prices: Prices) -> float:
     return prices.unit("dynamodb.provisioned-writes") / HOUR / prices.unit("dynamodb.writes")
 
 
-def hits_from(redirect: float, sent: float, prices: Prices, operation: Operation) -> float:
+def hits_from(redirect: float, sent: float, prices: Prices, operation: cost.Operation) -> float:
     """Return the share of redirects that CloudFront must answer itself for it to pay.
 
     Parameters
     ----------
-    redirect : float
-        Dollars per million of redirects that reach the API, without the data sent.
-    sent : float
-        Dollars per million for that data, which CloudFront sends instead.
+    redirect, sent : float
+        Dollars per million of redirects that reach the API: without the data sent, and for it, which CloudFront sends
+        instead.
     prices, operation
         The list prices, and what a redirect takes.
     """
@@ -282,20 +235,17 @@ def hits_from(redirect: float, sent: float, prices: Prices, operation: Operation
 
 
 def _break_evens(measured: Operations, setup: Setup, prices: Prices) -> str:
-    billed = bill(measured, setup, REQUIRED, prices)
-    writes = (
-        REQUIRED.creates * measured[CREATE].write_units + REQUIRED.redirects * measured[REDIRECT].write_units
-    ) * MONTH
-    provisioned = prices.total("dynamodb.provisioned-writes", writes / TARGET / HOUR)
-    redirect = total(billed, REDIRECT, without=[SENT])
+    billed = cost.bill(measured, setup, REQUIRED, prices)
+    month = REQUIRED.month / MILLION
+    units = sum(measured[name].write_units * REQUIRED.rate(name) * MONTH for name in (CREATE, REDIRECT))
+    on_demand = prices.total("dynamodb.writes", units)
+    provisioned = prices.total("dynamodb.provisioned-writes", units / TARGET / HOUR)
+    redirect = cost.total(billed, REDIRECT, without=[SENT])
     hits = hits_from(redirect, billed[SENT][REDIRECT], prices, measured[REDIRECT])
-    replicated = link_writes(REQUIRED) * MONTH
-    region = prices.total("dynamodb.replicated-writes", replicated)
+    region = prices.total("dynamodb.replicated-writes", REQUIRED.month)
     region += prices.total("dynamodb.writes", REQUIRED.creates * MONTH)
-    region += prices.total("transfer.regions", replicated * LINK_BYTES / GB)
-    throughput = total(billed, MIX, only="DynamoDB") * REQUIRED.month / MILLION
-    months = throughput / prices.total("dynamodb.storage", REQUIRED.creates * MONTH * (LINK_BYTES + INDEX_BYTES) / GB)
-    on_demand, share = prices.total("dynamodb.writes", writes), region / (total(billed, MIX) * REQUIRED.month / MILLION)
+    region += prices.total("transfer.regions", REQUIRED.month * LINK_BYTES / GB)
+    stored = prices.total("dynamodb.storage", REQUIRED.creates * MONTH * (LINK_BYTES + INDEX_BYTES) / GB)
     return f"""\
 - **Provisioned capacity**: where more than {used_from(prices):.0%} of it is used. With auto scaling, which keeps to
   {TARGET:.0%}: while the average is above {used_from(prices) / TARGET:.0%} of the peak. If the required load were even
@@ -303,6 +253,6 @@ def _break_evens(measured: Operations, setup: Setup, prices: Prices) -> str:
 - **CloudFront** before the API: where it answers more than {hits:.0%} of redirects itself. A million that it passes on
   cost {number(redirect)} behind it.
 - **A second region** (global table): never in dollars. Its copy of the table takes {number(region)} a month more at the
-  required load, {share:.0%} of the whole bill, before any request is served there.
+  required load, {region / cost.total(billed, MIX) / month:.0%} of the whole bill, before any request is served there.
 - **The table class Standard-IA**: when storage is half of the table's cost. With links kept for ever, that is after
-  {number(months)} months of the required load."""
+  {number(cost.total(billed, MIX, only="DynamoDB") * month / stored)} months of the required load."""

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from operator import itemgetter
 from pathlib import Path
@@ -37,11 +37,6 @@ _ONE_CLIENT_REQUESTS = 1_100  # a hundred creates, for a p99 of them
 _FILES = 4096  # for each process
 _OLD_LINKS = 100  # that a run's clients know; they are the most popular
 _ESTABLISHED = "01"  # in /proc/net/tcp
-_PARTS = {  # of a command line, and whose processor time it is
-    "awslambdaric": "functions",  # Lambda's emulator has it in its own too
-    "DynamoDBLocal.jar": "DynamoDB Local",
-    "local start-api": "gateway",
-}
 
 
 class Load:
@@ -59,7 +54,7 @@ class Load:
         self.answers = Answers([], Counter())
         self.errors = Counter[str]()
         self._port = port
-        self._database = database
+        self.database = database
 
     def through_api(self, clients: int, most: int, seconds: float = _RUN_SECONDS, name: str = "") -> dict[str, Any]:
         """Have so many clients ask the API, for so many requests or so long at most."""
@@ -74,7 +69,7 @@ class Load:
     def rows(self) -> dict[str, Row]:
         """Return the whole table by code."""
         name = environment("RedirectFunction")["TABLE_NAME"]
-        scanned = dynamodb.client(self._database).get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
+        scanned = dynamodb.client(self.database).get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
         return {
             item["short_code"]["S"]: Row(item["original_url"]["S"], int(item["click_count"]["N"]))
             for page in scanned
@@ -83,7 +78,7 @@ class Load:
 
     def run(self, order: Order) -> dict[str, Any]:
         """Have Locust do one run, show its progress, and return its figures; raise a `LocalError` if it fails."""
-        before, connections, result = _cpu_seconds(), 0, dict[str, Any]()
+        connections, result = 0, dict[str, Any]()
         log = FOLDER / "clients.log"
         command = [PYTHON, "-m", "bench.load.clients", json.dumps(asdict(order))]
         with log.open("w") as output:
@@ -101,8 +96,6 @@ class Load:
         requests = sum(map(len, result["milliseconds"].values()))
         if not requests:
             raise LocalError(f"{order.name}: nothing was answered right: {result['errors']}")
-        used = {part: seconds - before[part] for part, seconds in _cpu_seconds().items()}
-        used["Locust"] = result["cpu_seconds"]
         self.answers.created.extend((code, destination) for code, destination in result["created"])
         self.answers.clicks.update(result["clicks"])
         self.errors.update(result["errors"])
@@ -112,7 +105,6 @@ class Load:
             "errors": sum(result["errors"].values()),
             "per_second": requests / result["seconds"],
             "connections": connections,
-            "cpu_ms": {part: 1000 * seconds / requests for part, seconds in used.items()},
             **{
                 name: {each: percentile(values, int(each[1:])) for each in PERCENTILES}
                 for name, values in result["milliseconds"].items()
@@ -169,7 +161,7 @@ def measure(requests: int) -> dict[str, Any]:
             load.through_api(100, requests),
             load.through_api(1000, requests, _MAIN_SECONDS),
         ]
-        emulators = _emulators("redirect")
+        emulators = _emulators("redirect", load.database)
         counts = sorted({*(2**power for power in range(PROCESSES.bit_length())), PROCESSES})
         direct = [
             Order(f"{count} direct", emulators[:count], count, requests, _ROUND_SECONDS, direct=True, links=load.links)
@@ -193,42 +185,15 @@ def measure(requests: int) -> dict[str, Any]:
     }
 
 
-def _emulators(function: str) -> list[str]:
-    """Return the URLs at which the processes of a function take events, by the name of the function's folder."""
-    return [
-        f"http://{found[1]}"
-        for pid, command, _ in _descendants()
-        if (found := re.search(r"--runtime-interface-emulator-address (\S+)", command))
-        and Path(f"/proc/{pid}/cwd").resolve().name == function
-    ]
-
-
-def _cpu_seconds() -> dict[str, float]:
-    """Return the processor time that each part has used so far."""
-    used = dict.fromkeys(_PARTS.values(), 0.0)
-    for _, command, seconds in _descendants():
-        for part, name in _PARTS.items():
-            used[name] += seconds if part in command else 0
-    return used
-
-
-def _descendants() -> Iterator[tuple[int, str, float]]:
-    """Yield process id, command line and processor seconds of every process that this one started, or those did."""
-    found: dict[int, tuple[int, str, float]] = {}
+def _emulators(function: str, database: str) -> list[str]:
+    """Return the URLs at which a function's processes take events, by its folder's name and what database they use."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            command = (folder / "cmdline").read_text(errors="replace").replace("\0", " ")
-        except OSError:  # it has ended
-            continue
-        ticks = int(fields[11]) + int(fields[12])
-        found[int(folder.name)] = int(fields[1]), command, ticks / os.sysconf("SC_CLK_TCK")
-    for pid, (parent, command, seconds) in found.items():
-        ancestor = parent
-        while ancestor in found and ancestor != os.getpid():
-            ancestor = found[ancestor][0]
-        if ancestor == os.getpid():
-            yield pid, command, seconds
+        with suppress(OSError):  # somebody else's, or ended
+            address = re.search(r"--runtime-interface-emulator-address\0([^\0]+)", (folder / "cmdline").read_text())
+            if address and database in (folder / "environ").read_text() and (folder / "cwd").resolve().name == function:
+                found.append(f"http://{address[1]}")
+    return found
 
 
 def _show_progress(order: Order, message: dict[str, Any]) -> None:

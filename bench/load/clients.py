@@ -17,7 +17,7 @@ from locust import FastHttpUser, task  # type: ignore[import-not-found]
 from locust.env import Environment  # type: ignore[import-not-found]
 from locust.exception import StopUser  # type: ignore[import-not-found]
 
-from bench.load.model import Order, Zipf
+from bench.load.model import OPERATIONS, Order, Zipf
 
 REDIRECTS_PER_CREATE = 10
 ANSWER_SECONDS = 120
@@ -35,7 +35,7 @@ class Run:
         self.hosts = cycle(order.hosts)
         self.begun = self.ended = 0
         self.over = False
-        self.milliseconds: dict[str, list[float]] = {"create": [], "redirect": []}
+        self.milliseconds: dict[str, list[float]] = {name: [] for name in OPERATIONS}
         self.errors = Counter[str]()
         self.created: list[tuple[str, str]] = []
         self.clicks = Counter[str]()
@@ -44,20 +44,20 @@ class Run:
         self._random = random.Random(order.name)  # noqa: S311 - the same visits in every run
         self._deadline = time.monotonic() + order.seconds
 
-    def next(self) -> int | None:
-        """Return the number of the next request; `None` when there is none left."""
+    def next(self) -> tuple[str, str] | str:
+        """Return the link to follow, code and destination, or the destination to shorten: that is one in eleven.
+
+        Raises
+        ------
+        StopUser
+            If no request is left.
+        """
         if self.begun >= self.order.requests or time.monotonic() > self._deadline:
             self.over = True
-            return None
-        self.begun += 1
-        return self.begun - 1
-
-    def is_create(self, number: int) -> bool:
-        """Tell whether a request makes a link: one in eleven, and all until there is one to follow."""
-        return not self._links or (number % (REDIRECTS_PER_CREATE + 1) == 0 and not self.order.direct)
-
-    def link(self) -> tuple[str, str]:
-        """Draw a link to follow: code and destination."""
+            raise StopUser
+        number, self.begun = self.begun, self.begun + 1
+        if not self._links or (number % (REDIRECTS_PER_CREATE + 1) == 0 and not self.order.direct):
+            return f"https://example.com/{self.order.name}/{number}"
         return self._links[self._zipf.draw(len(self._links), self._random.random())]
 
     def made(self, code: str, destination: str) -> None:
@@ -92,15 +92,13 @@ class Client(FastHttpUser):  # type: ignore[misc]
     @task  # type: ignore[untyped-decorator]
     def request(self) -> None:
         """Do the next request."""
-        number = self.current.next()
-        if number is None:
-            raise StopUser
-        if self.current.is_create(number):
-            self._create(f"https://example.com/{self.current.order.name}/{number}")
+        link = self.current.next()
+        if isinstance(link, str):
+            self._create(link)
         elif self.current.order.direct:
-            self._invoke(*self.current.link())
+            self._invoke(*link)
         else:
-            self._follow(*self.current.link())
+            self._follow(*link)
 
     def _create(self, destination: str) -> None:
         body = {"original_url": destination, "redirect_type": "302"}
@@ -112,17 +110,19 @@ class Client(FastHttpUser):  # type: ignore[misc]
 
     def _follow(self, code: str, destination: str) -> None:
         with self.client.get(f"/{code}", name="redirect", allow_redirects=False, catch_response=True) as answer:
-            if answer.status_code == HTTPStatus.FOUND and answer.headers["Location"] == destination:
-                self.current.clicks[code] += 1
-            else:
-                answer.failure(_what(answer))
+            right = answer.status_code == HTTPStatus.FOUND and answer.headers["Location"] == destination
+            self._count(code, answer, right=right)
 
     def _invoke(self, code: str, destination: str) -> None:
         with self.client.post(_INVOCATIONS, json={"short_code": code}, name="redirect", catch_response=True) as answer:
-            if answer.status_code == HTTPStatus.OK and answer.json().get("original_url") == destination:
-                self.current.clicks[code] += 1
-            else:
-                answer.failure(_what(answer))
+            right = answer.status_code == HTTPStatus.OK and answer.json().get("original_url") == destination
+            self._count(code, answer, right=right)
+
+    def _count(self, code: str, answer: Any, *, right: bool) -> None:  # noqa: ANN401
+        if right:
+            self.current.clicks[code] += 1
+        else:
+            answer.failure(_what(answer))
 
 
 def _what(answer: Any) -> str:  # noqa: ANN401
@@ -137,10 +137,9 @@ def main() -> None:
     environment.events.request.add_listener(run.note)
     environment.events.user_error.add_listener(run.broke)
     runner = environment.create_local_runner()
-    started, cpu_started = time.monotonic(), time.process_time()
+    started = reported = time.monotonic()
     runner.start(run.order.clients, spawn_rate=run.order.clients)
     limit = started + run.order.seconds + 2 * ANSWER_SECONDS
-    reported = started
     while not (run.over and run.ended >= run.begun) and time.monotonic() < limit:
         time.sleep(0.05)  # which Locust has made gevent's
         if time.monotonic() > reported + 1:
@@ -150,14 +149,8 @@ def main() -> None:
     runner.quit()
     if run.ended < run.begun:
         run.errors["no answer"] += run.begun - run.ended
-    _tell(
-        seconds=seconds,
-        cpu_seconds=time.process_time() - cpu_started,
-        milliseconds=run.milliseconds,
-        errors=run.errors,
-        created=run.created,
-        clicks=run.clicks,
-    )
+    kept = ("milliseconds", "errors", "created", "clicks")
+    _tell(seconds=seconds, **{name: getattr(run, name) for name in kept})
 
 
 def _tell(**what: object) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 import boto3
 import pytest
 import yaml
-
 from squrl.store import to_item
+
 from tests.support.events import LINKS
 from tests.support.ports import free_port, wait_for_port
 

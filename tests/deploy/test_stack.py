@@ -10,10 +10,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from squrl.store import to_item
 
 from squrl.clicks import Click
 from squrl.links import Kind
-from squrl.store import to_item
 from tests.support.events import ANSWERS, BATCHES, LINKS, load, status_and_error
 
 FUNCTIONS = {"create-url": 10, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds

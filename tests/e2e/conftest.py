@@ -38,7 +38,7 @@ def sam_local(command: str, endpoint: str, log: Path) -> Iterator[int]:
 @pytest.fixture(scope="session")
 def api_log(tmp_path_factory) -> Path:
     """Name the file that has what the API's terminal shows, the functions' logs among it."""
-    return tmp_path_factory.mktemp("start-api") / "log"
+    return Path(tmp_path_factory.mktemp("start-api"), "log")
 
 
 @pytest.fixture(scope="session")

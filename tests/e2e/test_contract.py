@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,13 @@ def test_given_the_same_request_twice_when_created_then_the_link_is_the_same(api
 
 
 def test_given_other_wishes_when_created_then_other_links_are_made(api, url, new):
-    wishes = {}, {"redirect_type": "302"}, {"ttl_hours": 1}, {"ttl_hours": 2}, {"custom_code": new("x-")}
+    wishes: list[dict[str, Any]] = [
+        {},
+        {"redirect_type": "302"},
+        {"ttl_hours": 1},
+        {"ttl_hours": 2},
+        {"custom_code": new("x-")},
+    ]
 
     answers = [api.create(original_url=url, **each) for each in wishes]
 
@@ -146,7 +153,7 @@ BAD_URLS = """
     https://-a.example.com/  http://app.localhost/  http://127.0.0.1/  http://2130706433/  http://0177.1/
     http://0x7f.1/  http://[::1]/  http://[::ffff:10.0.0.1]/  http://[64:ff9b::a00:1]/  http://[2002:a00:1::]/
     http://169.254.169.254/latest/meta-data/  http://100.64.0.1/  http://printer/  http://nas.local./
-""".split()
+""".split()  # noqa: SIM905 (a line for each would be a page)
 BAD_URLS += [
     "https://example.com/a b",
     "https://example.com/\0",

@@ -148,7 +148,7 @@ def leaks(sinks: dict[str, str]) -> set[tuple[str, str]]:
     return {(sink, name) for sink, text in sinks.items() for name, secret in TRACES.items() if secret in text}
 
 
-def test_given_every_kind_of_request_when_answered_then_no_trace_of_the_visitor_is_left(tables, daemon, aws, tmp_path):
+def test_given_every_kind_of_request_when_answered_then_no_trace_is_left(tables, daemon, aws, tmp_path):
     for link in events.LINKS:
         tables.put(replace(link, kind=link.kind._replace(original_url=disguise(link.kind.original_url))))
     url, asked = aws

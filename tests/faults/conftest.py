@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from local import processes
-from tests.conftest import TABLE
-from tests.faults.proxy import Proxy
-from tests.faults.stack import ROOT, EventSource, Finding, Scenario, Stack
+from tests.faults.stack import EventSource, Finding, Scenario, Stack
+from tests.support.functions import ROOT
 from tests.support.ports import free_port, wait_for_port
+from tests.support.proxy import Proxy
 
 EMULATOR = ROOT / ".local" / "ministack" / "bin" / "python"  # `make faults` installs it
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -31,11 +31,11 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
-def database(dynamodb_endpoint, dynamodb) -> Iterator[Proxy]:
+def database(tables) -> Iterator[Proxy]:
     # What has expired stays, and with it what was counted.
-    keep = {"AttributeName": "expires_at", "Enabled": False}
-    dynamodb.update_time_to_live(TableName=TABLE, TimeToLiveSpecification=keep)
-    with Proxy(dynamodb_endpoint) as proxy:
+    keep = {"AttributeName": "collect_at", "Enabled": False}
+    tables.client.update_time_to_live(TableName=tables.links, TimeToLiveSpecification=keep)
+    with Proxy(tables.endpoint) as proxy:
         yield proxy
 
 
@@ -87,8 +87,8 @@ def source(sqs, queue_url, stack) -> Iterator[EventSource]:
 
 
 @pytest.fixture
-def scenario(stack, database, queue, source, dynamodb, pytestconfig) -> Iterator[Scenario]:
-    scenario = Scenario(stack, database, queue, source, dynamodb)
+def scenario(stack, database, queue, source, tables, pytestconfig) -> Iterator[Scenario]:
+    scenario = Scenario(stack, database, queue, source, tables)
     yield scenario
     for each in (database, queue, source):
         each.reset()

@@ -11,24 +11,19 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Literal, Self
-
-from samcli.lib.providers.sam_function_provider import SamFunctionProvider  # type: ignore[import-untyped]
-from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider  # type: ignore[import-untyped]
+from typing import Any, Literal, NamedTuple, Self
 
 from local import functions
 from local.reaper import kill_session
-from local.sam import Runner
 from squrl.links import Kind, Link, timestamp
-from squrl.store import from_item, to_item
 from tests.support import events
-from tests.conftest import TABLE
-from tests.faults.proxy import Call, Fault, Proxy, Rule
+from tests.support.functions import FOLDERS
+from tests.support.proxy import Call, Fault, Proxy, Rule
+from tests.support.runtime import NOTHING, declared
+from tests.support.tables import Tables
 
-ROOT = Path(__file__).parents[2]
-REDIRECT, CREATE, CONSUMER = "RedirectFunction", "CreateUrlFunction", "CountClicksFunction"
+REDIRECT, CREATE, CONSUMER = "redirect", "create_url", "count_clicks"
 PROCESSES = {REDIRECT: 6, CREATE: 3, CONSUMER: 2}
 VISITORS = 8  # at a time
 OUTAGE = 10  # seconds
@@ -37,10 +32,10 @@ SEED = 20_261_122
 BATCH = 99  # messages, as in the template
 BATCHING_WINDOW = 0.5  # seconds
 DRAINED_WITHIN = 120  # seconds
+SAMPLE = events.load("count_clicks/sqs.json")["Records"][0]
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What a request came to.
 
     Attributes
@@ -77,14 +72,16 @@ class Pool:
     so the first event here is none that counts.
     """
 
-    def __init__(self, function: functions.Function, write: functions.Write) -> None:
-        self._function, self._write = function, write
+    def __init__(self, name: str, variables: dict[str, str], write: functions.Write) -> None:
+        unlimited = {"CreatesPerMinutePerClient": "0"}  # the visitors here have one address
+        self._function = declared(name, variables, parameters=unlimited)
+        self._count, self._write = PROCESSES[name], write
         self._processes = dict[int, functions.Process]()
         self._idle = SimpleQueue[int]()
         self._starting = threading.Lock()
 
     def __enter__(self) -> Self:
-        for number in range(PROCESSES[self._function.name]):
+        for number in range(self._count):
             self._start(number)
             self._idle.put(number)
         return self
@@ -111,7 +108,7 @@ class Pool:
     def _start(self, number: int) -> None:
         with self._starting:
             self._processes[number] = functions.Process(self._function, None, self._write, lambda: None)
-            self._processes[number].invoke("{}")
+            self._processes[number].invoke(json.dumps(NOTHING))
 
 
 class Stack:
@@ -126,14 +123,7 @@ class Stack:
     def __init__(self, variables: dict[str, str], names: Iterable[str] = PROCESSES) -> None:
         self.metrics = Counter[str]()
         self._lock = threading.Lock()
-        stacks, _ = SamLocalStackProvider.get_stacks(str(ROOT / "template.yaml"))
-        provider = SamFunctionProvider(stacks)
-        runner = Runner(None, provider, str(ROOT), str(ROOT))
-        unlimited = {"CREATES_PER_MINUTE_PER_CLIENT": "0"}  # the visitors here have one address
-        runtime = functions.Runtime(ROOT, unlimited | variables, 1, self._write, print)
-        self.pools = {
-            name: Pool(runtime.function(runner.get_invoke_config(provider.get(name))), self._write) for name in names
-        }
+        self.pools = {name: Pool(name, variables, self._write) for name in names}
 
     def __enter__(self) -> Self:
         with ThreadPoolExecutor() as starting:
@@ -253,18 +243,8 @@ class EventSource:
 
     def _deliver(self, batch: list[dict[str, Any]]) -> None:
         records = [
-            {
-                "messageId": message["MessageId"],
-                "receiptHandle": message["ReceiptHandle"],
-                "body": message["Body"],
-                "attributes": {},
-                "messageAttributes": {},
-                "md5OfBody": message["MD5OfBody"],
-                "eventSource": "aws:sqs",
-                "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:squrl-clicks-local",
-                "awsRegion": "us-east-1",
-            }
-            for message in batch
+            SAMPLE | {"messageId": each["MessageId"], "receiptHandle": each["ReceiptHandle"], "body": each["Body"]}
+            for each in batch
         ]
         answers = [self._stack.invoke(CONSUMER, {"Records": records}) for _ in range(self.deliveries)]
         if answers[-1] is None:
@@ -300,17 +280,19 @@ class Scenario:
         What stands between them and the services.
     source : EventSource
         What stands between the queue and its consumer.
+    tables : Tables
+        The tables, past the proxy.
     links : dict
         Those that are followed, by code.
     finding : Finding or None
         What the reckoning came to.
     """
 
-    def __init__(self, stack: Stack, database: Proxy, queue: Proxy, source: EventSource, dynamodb: Any) -> None:
+    def __init__(self, stack: Stack, database: Proxy, queue: Proxy, source: EventSource, tables: Tables) -> None:
         self.stack, self.database, self.queue, self.source = stack, database, queue, source
         self.links: dict[str, Link] = {}
         self.finding: Finding | None = None
-        self._dynamodb = dynamodb
+        self.tables = tables
         self._name = f"{time.time_ns():x}"
         self.random = random.Random(SEED)  # noqa: S311
         stack.metrics.clear()
@@ -325,8 +307,8 @@ class Scenario:
             for number in range(first, first + count)
         ]
         for link in links:
-            self._dynamodb.put_item(TableName=TABLE, Item=to_item(link))
             self.links[link.short_code] = link
+        self.tables.put(*links)
         return links
 
     def destination(self, name: object) -> str:
@@ -403,7 +385,7 @@ class Scenario:
                 if done.wait(every):
                     return
                 self.stack.pools[name].kill()
-                self.database.injected[f"{name} killed"] += 1
+                self.database.injected[f"{FOLDERS[name]} killed"] += 1
 
         with ThreadPoolExecutor(1) as killer:
             killing = killer.submit(kill)
@@ -413,12 +395,6 @@ class Scenario:
                 done.set()
                 killing.result()
 
-    def rows(self) -> dict[str, Link]:
-        """Read the table, past the proxy."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=TABLE, ConsistentRead=True)
-        links = filter(None, (from_item(item) for page in pages for item in page["Items"]))
-        return {link.short_code: link for link in links}
-
     def settle(self) -> dict[str, Link]:
         """End the faults, wait until everything that was begun has come to its end, and return the rows."""
         for proxy in (self.database, self.queue):
@@ -426,7 +402,7 @@ class Scenario:
             proxy.settle()
         self.source.reset()
         self.source.drain()
-        return self.rows()
+        return self.tables.all()
 
     def found(self, scenario: str, answers: list[Answer], clicks: str) -> None:
         """Note what the table says of this scenario."""

@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
-from tests.faults.proxy import INTERNAL, Call, Fault
 from tests.faults.stack import CREATE, REDIRECT
+from tests.support.proxy import INTERNAL, Call, Fault
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -32,9 +32,7 @@ def is_write(call: Call) -> bool:
 @pytest.mark.parametrize(
     ("share", "creates", "created"), [(0.05, 0.1, {200, 201}), (0.5, 0.1, {200, 201, 429}), (1, 0.02, {429})]
 )
-def test_given_throttled_writes_when_links_are_followed_then_every_visitor_is_sent_on_and_every_click_counted(
-    scenario, share, creates, created
-):
+def test_given_throttled_writes_when_links_are_followed_then_every_click_is_counted(scenario, share, creates, created):
     scenario.database.rule = scenario.share(share, THROTTLED, on=is_write)
     requests = scenario.requests(scenario.put_links(LINKS), creates=creates)
 
@@ -43,9 +41,7 @@ def test_given_throttled_writes_when_links_are_followed_then_every_visitor_is_se
     scenario.reconcile(f"Writes throttled, {100 * share:g} %", answers, creates=created)
 
 
-def test_given_one_throttled_code_when_it_is_followed_then_all_its_clicks_are_counted_and_others_are_not_disturbed(
-    scenario,
-):
+def test_given_one_throttled_code_when_followed_then_others_are_not_disturbed(scenario):
     hot, *others = scenario.put_links(LINKS)
     key = {"short_code": {"S": hot.short_code}}
     scenario.database.rule = scenario.share(
@@ -68,7 +64,7 @@ def test_given_one_throttled_code_when_it_is_followed_then_all_its_clicks_are_co
         ("Delays shorter than the time-outs, 20 % of calls", 0.2, [SLOW_CALL, SLOW_ANSWER], set()),
     ],
 )
-def test_given_failing_or_slow_calls_when_links_are_followed_then_every_visitor_is_sent_on_and_no_click_counted_twice(
+def test_given_failing_or_slow_calls_when_links_are_followed_then_clicks_count_once(
     scenario, title, share, faults, failures
 ):
     scenario.database.rule = scenario.share(share, *faults)
@@ -78,9 +74,7 @@ def test_given_failing_or_slow_calls_when_links_are_followed_then_every_visitor_
     scenario.reconcile(title, answers, clicks={301} | failures, creates={200, 201} | failures)
 
 
-def test_given_one_call_in_ten_failing_in_a_way_that_can_be_retried_when_requests_come_then_999_in_1000_succeed(
-    scenario,
-):
+def test_given_one_call_in_ten_failing_when_requests_come_then_999_in_1000_succeed(scenario):
     faults = [THROTTLED, REFUSED_WITH_500, APPLIED_WITH_500, RESET_BEFORE, RESET_AFTER]
     scenario.database.rule = scenario.share(0.1, *faults)
     requests = scenario.requests(scenario.put_links(LINKS), creates=0.2)
@@ -92,9 +86,7 @@ def test_given_one_call_in_ten_failing_in_a_way_that_can_be_retried_when_request
 
 
 @pytest.mark.parametrize(("how", "title"), [("refusing", "The database gone"), ("silent", "The database silent")])
-def test_given_no_database_for_ten_seconds_when_requests_come_then_they_are_told_to_retry_and_later_all_is_well(
-    scenario, how, title
-):
+def test_given_an_outage_of_the_database_when_requests_come_then_all_is_well_later(scenario, how, title):
     requests = scenario.requests(scenario.put_links(LINKS))
 
     answers, ended = scenario.run_through_outage(scenario.database, how, requests, REQUESTS // 2)
@@ -104,7 +96,7 @@ def test_given_no_database_for_ten_seconds_when_requests_come_then_they_are_told
     scenario.check_statuses([answer for answer in answers if answer.started > ended + RECOVERY], {200, 201, 301})
 
 
-def test_given_processes_that_are_killed_when_requests_come_then_what_was_acknowledged_is_there(scenario):
+def test_given_killed_processes_when_requests_come_then_what_was_said_is_there(scenario):
     requests = scenario.requests(scenario.put_links(LINKS), creates=0.3)
 
     with scenario.killing(REDIRECT, CREATE, every=0.5):

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import takewhile
-from typing import Any
 
 import pytest
 
-from squrl.links import DISABLED, Link
-from tests.conftest import TABLE
-from tests.faults.proxy import Fault
+from squrl.links import Link
 from tests.faults.stack import Answer, Request, Scenario
+from tests.support.proxy import Fault
+from tests.support.tables import Tables
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -44,7 +43,7 @@ def claim(scenario: Scenario, link: Link) -> Request:
     return partial(scenario.stack.create, original_url=f"{link.kind.original_url}/next", custom_code=link.short_code)
 
 
-def test_given_links_that_expire_when_they_are_followed_then_each_answer_fits_the_second_that_it_was_given_in(scenario):
+def test_given_links_that_expire_when_followed_then_answers_fit_their_second(scenario):
     start = int(time.time())
     links = [link for second in SECONDS for link in scenario.put_links(9, expires_at=start + second)]
     claimed, renewed = links[::3], links[1::3]
@@ -89,9 +88,7 @@ def test_given_links_that_expire_when_they_are_followed_then_each_answer_fits_th
     scenario.found("Links followed, renewed and claimed in the second of their expiry", answers, "each on its own link")
 
 
-def test_given_queued_clicks_when_their_links_are_disabled_deleted_or_claimed_then_they_count_for_no_other_link(
-    scenario, dynamodb
-):
+def test_given_queued_clicks_when_their_links_end_then_they_count_for_no_other(scenario):
     expiry = int(time.time()) + 5
     links = scenario.put_links(60, expires_at=expiry)
     disabled, deleted, claimed = links[::3], links[1::3], links[2::3]
@@ -106,7 +103,7 @@ def test_given_queued_clicks_when_their_links_are_disabled_deleted_or_claimed_th
                 yield partial(scenario.stack.get, scenario.random.choice(links).short_code)
 
     with ThreadPoolExecutor(1) as operator:
-        taking_down = operator.submit(take_down, dynamodb, disabled, deleted)
+        taking_down = operator.submit(take_down, scenario.tables, disabled, deleted)
         answers = scenario.run(until(expiry + 4, requests()))
         taken_down = taking_down.result()
 
@@ -131,17 +128,10 @@ def test_given_queued_clicks_when_their_links_are_disabled_deleted_or_claimed_th
     scenario.found("Links disabled, deleted and claimed with clicks in flight", answers, clicks)
 
 
-def take_down(dynamodb: Any, disabled: list[Link], deleted: list[Link]) -> float:
+def take_down(tables: Tables, disabled: list[Link], deleted: list[Link]) -> float:
     """Do what an operator does, in the midst of it; return when it was done, in Unix seconds."""
     time.sleep(2)
     for link in disabled:
-        dynamodb.update_item(
-            TableName=TABLE,
-            Key={"short_code": {"S": link.short_code}},
-            UpdateExpression="SET #status = :disabled REMOVE expires_at",
-            ExpressionAttributeNames={"#status": "status"},
-            ExpressionAttributeValues={":disabled": {"S": DISABLED}},
-        )
-    for link in deleted:
-        dynamodb.delete_item(TableName=TABLE, Key={"short_code": {"S": link.short_code}})
+        tables.store.disable(link.short_code)
+    tables.delete(*deleted)
     return time.time()

@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
-from tests.faults.proxy import INTERNAL, Fault
 from tests.faults.stack import CONSUMER, REDIRECT, Stack
+from tests.support.proxy import INTERNAL, Fault
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -22,9 +22,7 @@ def links(scenario):
     return scenario.put_links(LINKS)
 
 
-def test_given_no_queue_when_clicks_are_throttled_then_visitors_are_sent_on_and_the_clicks_are_uncertain(
-    scenario, links, database
-):
+def test_given_no_queue_when_clicks_are_throttled_then_they_are_uncertain(scenario, links, database):
     with Stack({"AWS_ENDPOINT_URL_DYNAMODB": database.url, "CLICK_QUEUE_URL": ""}, [REDIRECT]) as scenario.stack:
         answers = scenario.run(islice(scenario.requests(links, creates=0), CLICKS))
 
@@ -32,9 +30,7 @@ def test_given_no_queue_when_clicks_are_throttled_then_visitors_are_sent_on_and_
 
 
 @pytest.mark.parametrize(("how", "title"), [("refusing", "The queue gone"), ("silent", "The queue silent")])
-def test_given_no_answer_from_the_queue_when_clicks_are_throttled_then_visitors_are_sent_on_and_none_goes_unmentioned(
-    scenario, links, how, title
-):
+def test_given_no_answer_from_the_queue_when_clicks_wait_then_visitors_do_not(scenario, links, how, title):
     requests = scenario.requests(links, creates=0)
 
     answers, _ = scenario.run_through_outage(scenario.queue, how, requests, CLICKS // 2)
@@ -42,7 +38,7 @@ def test_given_no_answer_from_the_queue_when_clicks_are_throttled_then_visitors_
     scenario.reconcile(title, answers, uncertain=True)
 
 
-def test_given_sends_whose_answers_are_lost_when_clicks_are_sent_again_then_none_is_counted_twice(scenario, links):
+def test_given_sends_whose_answers_are_lost_when_repeated_then_clicks_count_once(scenario, links):
     faults = [
         Fault("sends reset before", reset=True),
         Fault("sends reset after", reset=True, applied=True),
@@ -55,7 +51,7 @@ def test_given_sends_whose_answers_are_lost_when_clicks_are_sent_again_then_none
     scenario.reconcile("Sends to the queue fail, 30 %", answers)
 
 
-def test_given_batches_that_come_three_times_when_they_are_counted_then_each_click_counts_once(scenario, links):
+def test_given_batches_that_come_three_times_when_counted_then_clicks_count_once(scenario, links):
     scenario.source.deliveries = 3
 
     answers = scenario.run(islice(scenario.requests(links, creates=0), CLICKS))
@@ -65,7 +61,7 @@ def test_given_batches_that_come_three_times_when_they_are_counted_then_each_cli
     assert scenario.stack.metrics["click_discarded"] == 0
 
 
-def test_given_a_consumer_whose_writes_fail_when_messages_come_again_then_each_click_counts_once(scenario, links):
+def test_given_a_consumer_whose_writes_fail_when_repeated_then_clicks_count_once(scenario, links):
     throttle = scenario.database.rule
     fail = scenario.share(
         0.7,  # so that now and then all attempts of one invocation fail
@@ -82,9 +78,7 @@ def test_given_a_consumer_whose_writes_fail_when_messages_come_again_then_each_c
     scenario.reconcile("The consumer's writes fail, 70 %", answers)
 
 
-def test_given_a_consumer_that_is_killed_after_its_write_when_messages_come_again_then_each_click_counts_once(
-    scenario, links
-):
+def test_given_a_consumer_killed_after_its_write_when_repeated_then_all_count_once(scenario, links):
     throttle = scenario.database.rule
     hold = scenario.share(
         1,

@@ -30,7 +30,10 @@ ROOT = Path(__file__).parents[2]
 LIMITS = ("-max_len=4096", "-timeout=5", "-rss_limit_mb=2048", "-verbosity=0", "-print_final_stats=1")
 
 # The package, and behind what the fuzzer has of its own, what all other tests run with: SAM CLI reads the template.
-sys.path += [str(ROOT / "layers" / "squrl" / "python"), sysconfig.get_path("purelib", vars={"base": str(ROOT / ".venv")})]
+sys.path += [
+    str(ROOT / "layers" / "squrl" / "python"),
+    sysconfig.get_path("purelib", vars={"base": str(ROOT / ".venv")}),
+]
 with atheris.instrument_imports(include=["squrl"]):
     from squrl import codes
     from squrl.links import Kind

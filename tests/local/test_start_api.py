@@ -8,29 +8,28 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from local import processes
-from tests.local.toy_project import alive, eventually, family, get, listing
+from tests.support.commands import alive, family, listing
+from tests.support.waiting import eventually
 
 
-def test_a_request_is_answered_by_the_function(api, engine):
+def test_given_a_request_when_answered_then_the_function_has_lambdas_variables(api, engine):
     status, answer = api.get("/toy/hello")
 
+    expected = {
+        "AWS_ENDPOINT_URL_DYNAMODB": engine,
+        "TABLE_NAME": "toy-table",
+        "AWS_SAM_LOCAL": "true",
+        "AWS_LAMBDA_FUNCTION_NAME": "ToyFunction",
+    }
     assert status == 200
     assert 0 < answer["remaining"] <= 2000
-    assert answer["environment"]["AWS_ENDPOINT_URL_DYNAMODB"] == engine
-    assert answer["environment"]["TABLE_NAME"] == "toy-table"
-    assert answer["environment"]["AWS_SAM_LOCAL"] == "true"
-    assert answer["environment"]["AWS_LAMBDA_FUNCTION_NAME"] == "ToyFunction"
-
-
-def test_a_function_gets_none_of_the_developers_secrets(api):
-    _, answer = api.get("/toy/hello")
-
-    assert "developer" not in answer["environment"].values()
+    assert answer["environment"].items() >= expected.items()
     assert answer["environment"]["AWS_ACCESS_KEY_ID"]
     assert answer["environment"]["AWS_REGION"]
+    assert "developer" not in answer["environment"].values(), "a secret of the developer's"
 
 
-def test_the_terminal_shows_what_the_function_writes_and_not_the_emulator(api):
+def test_given_a_function_that_writes_when_asked_then_its_output_alone_is_shown(api):
     api.get("/toy/shown")
 
     eventually(lambda: "\nasked for shown\nfirst line\nlast line without an end\n" in api.terminal(), api.terminal)
@@ -38,51 +37,36 @@ def test_the_terminal_shows_what_the_function_writes_and_not_the_emulator(api):
     assert "(rapid)" not in api.terminal()
 
 
-def test_an_error_of_the_function_is_a_500_and_its_traceback_is_shown(api):
-    status, _ = api.get("/toy/raise")
-
-    assert status == 500
+def test_given_a_function_that_raises_when_asked_then_its_traceback_is_shown(api):
+    assert api.get("/toy/raise")[0] == 500
     eventually(lambda: "ValueError: a toy's error" in api.terminal(), api.terminal)
 
 
-def test_a_function_that_is_out_of_time_is_ended_and_the_next_request_works(api):
+@pytest.mark.parametrize(
+    ("what", "status", "said"), [("exit", 500, "exit status 3"), ("hang", 502, "Task timed out after 2.00 seconds")]
+)
+def test_given_a_process_that_fails_when_the_next_request_comes_then_it_is_replaced(api, what, status, said):
     before = api.get("/toy/hello")[1]["pid"]
 
-    assert api.get("/toy/hang")[0] == 502
-    assert "Task timed out after 2.00 seconds" in api.terminal()
-    status, answer = api.get("/toy/hello")
-    assert status == 200
+    assert api.get(f"/toy/{what}")[0] == status
+    eventually(lambda: said in api.terminal(), api.terminal)
+    assert api.get("/toy/hello")[1]["pid"] != before
     eventually(lambda: not alive({before}))
-    assert answer["pid"] != before
 
 
-def test_a_process_that_ends_is_replaced(api):
-    assert api.get("/toy/exit")[0] == 500
-    assert "exit status 3" in api.terminal()
-    assert api.get("/toy/hello")[0] == 200
-
-
-def test_a_process_that_is_killed_while_idle_is_replaced(api):
-    pid = api.get("/toy/hello")[1]["pid"]
-
-    os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not alive({pid}))
-    statuses = [api.get("/toy/hello")[0] for _ in range(3)]
-
-    assert statuses == [200, 200, 200]
-
-
-def test_an_emulator_that_is_killed_is_replaced(api):
+@pytest.mark.parametrize("name", ["awslambdaric", "aws-lambda-rie"])
+def test_given_idle_processes_when_killed_then_they_are_replaced(api, name):
     api.get("/toy/hello")
     everything = listing()
-    for pid in family(api.process.pid):
-        if "aws-lambda-rie" in everything[pid][2]:
-            os.kill(pid, signal.SIGKILL)
+    killed = {pid for pid in family(api.process.pid) if name in everything[pid][2]}
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not alive(killed))
 
     assert [api.get("/toy/hello")[0] for _ in range(3)] == [200, 200, 200]
 
 
-def test_more_requests_than_processes_wait_their_turn(api):
+def test_given_more_requests_than_processes_when_asked_then_they_wait_their_turn(api):
     with ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(api.get, ["/toy/pause"] * 8))
 
@@ -90,17 +74,20 @@ def test_more_requests_than_processes_wait_their_turn(api):
     assert len({answer["pid"] for _, answer in answers}) <= 2
 
 
-def test_an_edit_is_seen_by_the_next_request(api, project):
+def test_given_an_edit_when_the_next_request_comes_then_it_is_seen(api, project):
     assert api.get("/edited") == (200, "one 1")
 
-    edit(project / "edited" / "app.py", '" 1"', '" 2"')
-    assert api.get("/edited") == (200, "one 2")
+    for path, old, new, answer in (
+        ("edited/app.py", '" 1"', '" 2"', "one 2"),
+        ("layer/python/shared.py", "one", "two", "two 2"),
+    ):
+        text = (project / path).read_text()
+        assert old in text
+        (project / path).write_text(text.replace(old, new))
+        assert api.get("/edited") == (200, answer)
 
-    edit(project / "layer" / "python" / "shared.py", "one", "two")
-    assert api.get("/edited") == (200, "two 2")
 
-
-def test_byte_code_of_the_same_second_and_size_is_not_mistaken_for_the_edit(api, project):
+def test_given_byte_code_of_the_same_second_when_edited_then_the_edit_is_seen(api, project):
     source = project / "layer" / "python" / "shared.py"
     source.write_text('WORD = "old"\n')
     second = 1_700_000_000
@@ -118,7 +105,7 @@ def test_byte_code_of_the_same_second_and_size_is_not_mistaken_for_the_edit(api,
     ("broken", "error"),
     [("def lambda_handler(:\n", "yntax"), ("import missing_module\n", "No module named 'missing_module'")],
 )
-def test_a_function_that_cant_be_imported_is_explained_and_can_be_mended(api, project, broken, error):
+def test_given_a_function_that_cant_be_imported_when_asked_then_it_is_explained(api, project, broken, error):
     source = project / "edited" / "app.py"
     text = source.read_text()
     start = len(api.terminal())
@@ -134,11 +121,9 @@ def test_a_function_that_cant_be_imported_is_explained_and_can_be_mended(api, pr
 
 
 @pytest.mark.parametrize("value", ["EAGER", "LAZY"])
-def test_warm_containers_change_nothing(project, serve, value):
-    port = processes.free_port()
-    arguments = ("start-api", "--warm-containers", value, "--port", str(port))
-    with serve(*arguments, cwd=project, until="Press CTRL+C"):
-        assert get(port, "/toy/hello")[0] == 200
+def test_given_warm_containers_when_asked_for_then_nothing_changes(project, serve, value):
+    with serve("start-api", "--warm-containers", value, cwd=project) as server:
+        assert server.get("/toy/hello")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -151,20 +136,15 @@ def test_warm_containers_change_nothing(project, serve, value):
     ],
     ids=["SIGINT", "SIGINT to the group", "SIGTERM", "SIGKILL"],
 )
-def test_nothing_is_left_however_it_ends(project, serve, stop, status):
-    port, dynamodb_port = processes.free_port(), processes.free_port()
+def test_given_a_running_stack_when_it_is_stopped_then_nothing_is_left(project, serve, stop, status):
+    port = str(processes.free_port())
     with (
-        serve(
-            *("start-api", "--in-memory", "--port", str(port)),
-            cwd=project,
-            until="Press CTRL+C",
-            DYNAMODB_PORT=str(dynamodb_port),
-        ) as server,
+        serve("start-api", "--in-memory", cwd=project, DYNAMODB_PORT=port) as server,
         ThreadPoolExecutor(2) as clients,
     ):
-        get(port, "/toy/hello")
-        get(port, "/edited")
-        busy = clients.submit(get, port, "/toy/hang")
+        server.get("/toy/hello")
+        server.get("/edited")
+        busy = clients.submit(server.get, "/toy/hang")
         eventually(lambda: "asked for hang" in server.terminal(), server.terminal)
         running = family(server.process.pid)
         assert len(running) >= 6  # an emulator and an interpreter for each function, DynamoDB Local, the reaper
@@ -175,9 +155,3 @@ def test_nothing_is_left_however_it_ends(project, serve, stop, status):
         eventually(lambda: not alive(running), lambda: alive(running))
         assert "Traceback" not in server.terminal()
         busy.exception(10)
-
-
-def edit(path, old, new):
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))

@@ -1,12 +1,7 @@
-"""The toy project that `python -m local` runs in these tests, and helpers to look at what comes of it."""
+"""The toy project that `python -m local` runs in these tests."""
 
 import http.client
 import json
-import subprocess
-import time
-from pathlib import Path
-
-ROOT = Path(__file__).resolve().parents[2]
 
 TEMPLATE = """\
 AWSTemplateFormatVersion: "2010-09-09"
@@ -58,12 +53,8 @@ def lambda_handler(event, context):
         os._exit(3)
     if what == "raise":
         raise ValueError("a toy's error")
-    answer = {
-        "pid": os.getpid(),
-        "event": event.get("body"),
-        "remaining": context.get_remaining_time_in_millis(),
-        "environment": dict(os.environ),
-    }
+    remaining = context.get_remaining_time_in_millis()
+    answer = {"pid": os.getpid(), "remaining": remaining, "environment": dict(os.environ)}
     return {"statusCode": 200, "body": json.dumps(answer)}
 """
 
@@ -74,49 +65,21 @@ def lambda_handler(event, context):
     return {"statusCode": 200, "body": shared.WORD + " 1"}
 """
 
+FILES = {
+    "template.yaml": TEMPLATE,
+    "toy/app.py": TOY,
+    "edited/app.py": EDITED,
+    "layer/python/shared.py": 'WORD = "one"\n',
+}
+
 
 def get(port, path):
+    """Return status and body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
-        return response.status, decoded(response.read())
+        body = response.read().decode()
+        return response.status, json.loads(body) if body.startswith("{") else body
     finally:
         connection.close()
-
-
-def decoded(body):
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body.decode()
-
-
-def eventually(condition, explain=lambda: "", seconds=20):
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, explain()
-        time.sleep(0.02)
-    return result
-
-
-def family(pid):
-    """Return the processes that come of one: its children, theirs, and so on."""
-    parents = {child: int(parent) for child, (parent, _, _) in listing().items()}
-    found = {pid}
-    while more := {child for child, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
-
-
-def alive(pids):
-    """Return those of the processes that run; what has ended and nobody asked for doesn't."""
-    running = {pid for pid, (_, state, _) in listing().items() if not state.startswith("Z")}
-    return running & set(pids)
-
-
-def listing():
-    """Return the parent, the state and the command of each process of this machine."""
-    command = ["ps", "-A", "-o", "pid=,ppid=,stat=,args="]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return {int(pid): (parent, state, args) for pid, parent, state, args in (line.split(None, 3) for line in lines)}

@@ -25,13 +25,19 @@ class ScriptedClient:
     ----------
     requests : list of dict
         The arguments of every call.
+    closed : int
+        How often its connections were closed.
     """
 
     def __init__(self, *script: Any) -> None:
         self._script = list(script)
         self.requests: list[dict[str, Any]] = []
+        self.closed = 0
         connect, read = TIMEOUTS["dynamodb"]
         self.meta = SimpleNamespace(config=SimpleNamespace(connect_timeout=connect, read_timeout=read))
+
+    def close(self) -> None:
+        self.closed += 1
 
     def __getattr__(self, operation: str) -> Any:
         return partial(self._call, operation)

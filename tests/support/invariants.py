@@ -63,7 +63,8 @@ def read_answer(event: Any, answer: Any) -> tuple[int, dict[str, Any]]:
     status, result = answer.get("status", 200), answer
     marks = event.keys() & _MARKS if isinstance(event, dict) else set()
     if marks:
-        is_known = isinstance(event.get("requestContext"), dict) and isinstance(event["requestContext"].get("http"), dict)
+        context = event.get("requestContext")
+        is_known = isinstance(context, dict) and isinstance(context.get("http"), dict)
         assert is_known or answer["statusCode"] == _REFUSED
         assert answer.keys() == {"statusCode", "headers", "body"}
         status, headers = answer["statusCode"], answer["headers"]
@@ -119,4 +120,3 @@ def is_public(host: str) -> bool:
         address = address.ipv4_mapped or address.sixtofour or nat64 or address
     special = ("private", "loopback", "link_local", "multicast", "reserved", "unspecified")
     return not any(getattr(address, f"is_{kind}") for kind in special)
-

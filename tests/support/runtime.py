@@ -1,7 +1,7 @@
 """A function as Lambda runs it: AWS's runtime client under AWS's emulator of Lambda, with the template's variables."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ from local import functions
 from tests.support.functions import FOLDERS, ROOT, variables
 from tests.template.stack import Stack, read
 
-NOTHING = {"Records": []}  # an event
+NOTHING: dict[str, Any] = {"Records": []}  # an event
 LAYER = ROOT / "layers" / "squrl" / "python"
 
 
@@ -24,11 +24,11 @@ class Invoke(Protocol):
 
 def declared(
     name: str,
+    more: Mapping[str, str],
     *,
-    handler: str = "app.lambda_handler",
+    parameters: Mapping[str, str] | None = None,
     folder: Path | None = None,
-    parameters: dict[str, str] | None = None,
-    **more: str,
+    handler: str = "app.lambda_handler",
 ) -> functions.Function:
     """Return what a function's processes are started with.
 
@@ -36,14 +36,14 @@ def declared(
     ----------
     name
         Its folder below functions/.
-    handler
-        Another one than Lambda calls.
-    folder
-        Where its code is, if it is not the project's.
-    parameters
-        The stack's, besides their defaults.
     more
         Variables besides the template's, or instead of them.
+    parameters
+        The stack's, where they aren't their defaults.
+    folder
+        Where its code is, if it is not the project's.
+    handler
+        What is called.
     """
     folder = folder or ROOT / "functions" / name
     timeout = _timeout(name)
@@ -51,12 +51,20 @@ def declared(
         "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout),  # for the emulator
         "AWS_ENDPOINT_URL": "http://127.0.0.1:1",  # for the services that `more` says nothing of
     }
-    given = variables(name, **(parameters or {})) | own | more
+    given = {**variables(name, **(parameters or {})), **own, **more}
     return functions.Function(name, handler, timeout, folder, (LAYER,), functions.environment(given, folder, (LAYER,)))
 
 
 @contextmanager
-def running(name: str, log: Path, *, xray: str = "", **options: Any) -> Iterator[Invoke]:
+def running(
+    name: str,
+    log: Path,
+    *,
+    xray: str = "",
+    parameters: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    **more: Any,
+) -> Iterator[Invoke]:
     """Run a function in a process of its own, and stop it at the end.
 
     Lambda imports a function before it hands it an event. The emulator does that with the first event and on its time,
@@ -64,18 +72,17 @@ def running(name: str, log: Path, *, xray: str = "", **options: Any) -> Iterator
 
     Parameters
     ----------
-    name
+    name, parameters, folder, more
         As for `declared`.
     log
         The file that is to have all that the function writes.
     xray
         Where the X-Ray daemon listens; every request is then sampled.
-    options
-        As for `declared`.
     """
+    handler = "app.lambda_handler"
     if xray:
-        tracing = {"AWS_XRAY_DAEMON_ADDRESS": xray, "PYTHONPATH": str(Path(__file__).parent)}
-        options = {"handler": "sampled.lambda_handler"} | tracing | options
+        handler = "sampled.lambda_handler"
+        more |= {"AWS_XRAY_DAEMON_ADDRESS": xray, "PYTHONPATH": str(Path(__file__).parent)}
 
     def invoke(event: Any, *, paused: float = 0) -> Any:
         answered, text = process.invoke(json.dumps({"event": event, "paused": paused} if xray else event))
@@ -84,8 +91,9 @@ def running(name: str, log: Path, *, xray: str = "", **options: Any) -> Iterator
         assert not (isinstance(answer, dict) and "errorType" in answer), answer
         return answer
 
+    function = declared(name, more, parameters=parameters, folder=folder, handler=handler)
     with log.open("w", buffering=1) as output:
-        process = functions.Process(declared(name, **options), None, output.write, lambda: None)
+        process = functions.Process(function, None, lambda line: print(line, end="", file=output), lambda: None)
         try:
             invoke(NOTHING)
             yield invoke

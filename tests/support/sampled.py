@@ -12,12 +12,12 @@ import app  # type: ignore[import-not-found]
 
 _numbers = itertools.count(1)
 _pauses: list[float] = []
-time.time = lambda clock=time.time: clock() + sum(_pauses)  # type: ignore[misc, assignment]
+time.time = lambda clock=time.time: clock() + sum(_pauses)  # type: ignore[misc]
 
 
 def lambda_handler(call, context):
     _pauses.append(call["paused"])
-    context._epoch_deadline_time_in_ms += 1000 * sum(_pauses)  # which the emulator tells by its own clock
+    context._epoch_deadline_time_in_ms += 1000 * sum(_pauses)  # noqa: SLF001 (told by the emulator's clock)
     trace = f"1-6921a5f0-{next(_numbers):024x}"
     os.environ["_X_AMZN_TRACE_ID"] = f"Root={trace};Parent=0123456789abcdef;Sampled=1"
     return app.lambda_handler(call["event"], context)

@@ -91,5 +91,5 @@ class Tables:
 
     def set_domain_lists(self, lists: DomainLists) -> None:
         """Write the domain lists, as an operator does."""
-        sets = {name: {"SS": sorted(names)} for name, names in lists._asdict().items() if names}
+        sets: dict[str, Any] = {name: {"SS": sorted(names)} for name, names in lists._asdict().items() if names}
         self.client.put_item(TableName=self.durable, Item=DOMAINS | sets)

@@ -37,7 +37,7 @@ class Daemon:
         return "\n".join(self._packets)
 
     def traces(self) -> list[list[dict[str, Any]]]:
-        """Return what was sent so far: for each trace, in the order of their ids, its parts in the order of their times."""
+        """Return the parts of each trace that were sent so far, ordered by the traces' ids and the parts' times."""
         traces: dict[str, list[dict[str, Any]]] = {}
         for packet in tuple(self._packets):
             part = json.loads(packet.partition("\n")[2])

@@ -46,8 +46,8 @@ EDGES = {
     "aws": {"model", "ports", "invocation"},
     "telemetry": {"model", "invocation"},
     "settings": set(),
-    "web": {"model", "ports", "invocation", "telemetry"},
-    "functions": {"model", "requests", "invocation", "use cases", "aws", "web", "telemetry", "settings"},
+    "web": {"model", "ports", "invocation", "telemetry", "settings"},
+    "functions": {"model", "requests", "ports", "invocation", "use cases", "aws", "web", "telemetry", "settings"},
 }
 THIRD_PARTY = {
     "destinations": {"ada_url"},

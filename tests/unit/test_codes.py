@@ -1,8 +1,10 @@
 """Short codes: their form, the reserved ones, and how one follows from a request."""
 
+import hmac
 import random
 import re
 from collections import Counter
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -14,19 +16,26 @@ from squrl.links import Kind
 # The contract's list, word for word.
 RESERVED = [
     *("create", "stats", "links", "health", "admin", "api", "docs", "openapi", "static", "assets", "login", "logout"),
-    *("favicon", "robots", "sitemap", "well-known", "index"),
+    *(
+        "favicon",
+        "robots",
+        "sitemap",
+        "well-known",
+        "index",
+        "bulk",
+        "keys",
+        "domains",
+        "qr",
+        "preview",
+        "app",
+        "events",
+    ),
+    *("security", "apple-touch-icon"),
 ]
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 KIND = Kind("https://example.com/very/long/url", "301", None)
-# Codes that links bear already: another derivation would give their destinations second codes.
-PINNED = [
-    (KIND, 0, "OC6seMK"),
-    (KIND, 1, "HayGNWV"),
-    (KIND._replace(redirect_type="302"), 0, "4nCRlfZ"),
-    (KIND._replace(ttl_hours=24), 0, "UXXxnAv"),
-    (Kind("http://xn--bcher-kva.example/straße?q=ü#é", "302", 87_600), 7, "PXkEPvt"),
-]
+SECRET = bytes(range(32))
 
 urls = st.text(st.characters(min_codepoint=0x21, exclude_categories=["Cs", "Zs", "Zl", "Zp"]), max_size=60).map(
     "https://example.com/".__add__
@@ -41,12 +50,12 @@ cased = st.sampled_from(RESERVED).flatmap(
 @pytest.mark.parametrize(
     ("is_right", "candidates"),
     [
-        (True, ["abc", "b3xK9mP", "my-link_1", "---", "___", "0" * 20, "Z" * 20, "a1B", "123"]),
-        (False, ["", "a", "ab", "a" * 21, "a b", "abc ", " abc", "abc\n", "\nabc", "a.b", "a/b", "a+b", "a%41", "a~b"]),
+        (True, ["a", "_", "b3xK9mP", "my-link_1", "---", "___", "0" * 21, "Z" * 64, "a1B", "123"]),
+        (False, ["", "a" * 65, "a b", "abc ", " abc", "abc\n", "\nabc", "a.b", "a/b", "a+b", "a%41", "a~b"]),
         (False, ["abc=", "äbc", "\uff41\uff42\uff43", "\u0663\u0664\u0665", "abc\x00", "abc\ud800", "ab\u200bc"]),
     ],
 )
-def test_given_some_text_when_checked_then_a_code_has_the_contracts_form(is_right, candidates):
+def test_given_some_text_when_checked_then_a_link_may_have_it_or_not(is_right, candidates):
     verdicts = {code: codes.is_well_formed(code) for code in candidates}
 
     assert verdicts == dict.fromkeys(candidates, is_right)
@@ -67,16 +76,33 @@ def test_given_a_word_that_resembles_a_reserved_one_when_checked_then_it_is_free
     assert not verdict
 
 
-@pytest.mark.parametrize(("kind", "probe", "code"), PINNED)
-def test_given_a_request_of_an_earlier_release_when_derived_then_its_code_stays(kind, probe, code):
-    derived = codes.derive(kind, probe)
+@pytest.mark.parametrize(
+    ("kind", "probe", "text"),
+    [
+        (KIND, 0, "0 301 None https://example.com/very/long/url"),
+        (KIND._replace(redirect_type="302", ttl_hours=24), 7, "7 302 24 https://example.com/very/long/url"),
+        (Kind("http://xn--bcher-kva.example/straße?ü", "301", 1), 1, "1 301 1 http://xn--bcher-kva.example/straße?ü"),
+    ],
+)
+def test_given_a_request_when_derived_then_its_code_is_that_of_all_releases(kind, probe, text):
+    """Another derivation would give destinations that have a code a second one."""
+    number = int(hmac.new(SECRET, text.encode(), "sha256").hexdigest(), 16)
 
-    assert derived == code
+    code = codes.derive(kind, probe, SECRET)
+
+    assert code == "".join(BASE62[number // 62**place % 62] for place in range(7))
+
+
+@given(kinds, st.binary(min_size=32, max_size=32))
+def test_given_another_secret_when_derived_then_the_code_says_nothing_of_the_first(kind, secret):
+    first, other = (set(codes.candidates(kind, one)) for one in (SECRET, secret))
+
+    assert secret == SECRET or not first & other
 
 
 @given(kinds, probes)
 def test_given_any_request_when_derived_then_its_code_is_seven_characters_of_base62(kind, probe):
-    code = codes.derive(kind, probe)
+    code = codes.derive(kind, probe, SECRET)
 
     assert re.fullmatch("[0-9A-Za-z]{7}", code)
 
@@ -87,9 +113,9 @@ def test_given_a_request_when_one_thing_changes_then_so_does_its_code(kind):
     other_life = kind._replace(ttl_hours=1 if kind.ttl_hours != 1 else None)
     twisted = kind._replace(original_url=kind.original_url.swapcase())
 
-    derived = {codes.derive(one, 0) for one in (kind, other_type, other_life, twisted)} | {codes.derive(kind, 1)}
+    changed = {codes.derive(one, 0, SECRET) for one in (kind, other_type, other_life, twisted)}
 
-    assert len(derived) == 5
+    assert len(changed | {codes.derive(kind, 1, SECRET)}) == 5
 
 
 def test_given_many_destinations_when_derived_then_every_character_is_as_likely():
@@ -97,7 +123,7 @@ def test_given_many_destinations_when_derived_then_every_character_is_as_likely(
     sample = [Kind(f"https://example.com/{numbers.getrandbits(64):x}", "301", None) for _ in range(12_400)]
     expected = len(sample) / 62
 
-    places = list(zip(*(codes.derive(kind, 0) for kind in sample), strict=True))
+    places = list(zip(*(codes.derive(kind, 0, SECRET) for kind in sample), strict=True))
 
     assert len(places) == 7
     for place in places:
@@ -106,20 +132,35 @@ def test_given_many_destinations_when_derived_then_every_character_is_as_likely(
         assert chi_square < 120  # 61 degrees of freedom: mean 61, one in 10^5 beyond 120
 
 
-@given(st.lists(cased | st.text(BASE62, min_size=7, max_size=7), min_size=codes.PROBES, max_size=codes.PROBES))
-def test_given_derived_codes_when_listed_then_reserved_ones_are_left_out(derived):
-    listed = list(codes.candidates(KIND, lambda _, probe: derived[probe]))
+@given(st.lists(cased | st.text(BASE62, min_size=7, max_size=7), min_size=11, max_size=11))
+def test_given_candidates_when_listed_then_reserved_ones_are_left_out(texts):
+    waiting = iter(texts)
+    with patch.object(codes, "derive", lambda *_: next(waiting)), patch.object(codes, "draw", lambda: next(waiting)):
+        listed = list(codes.candidates(KIND, SECRET))
 
-    assert listed == [code for code in derived if code.lower() not in RESERVED]
+    assert listed == [code for code in texts if code.lower() not in RESERVED]
 
 
-def test_given_candidates_when_only_the_first_is_taken_then_only_one_is_computed():
-    asked = []
+def test_given_candidates_when_listed_then_eight_are_the_requests_and_three_are_not():
+    derived = [codes.derive(KIND, probe, SECRET) for probe in range(8)]
 
-    def derivation(kind, probe):
-        asked.append(probe)
-        return codes.derive(kind, probe)
+    first, second = (list(codes.candidates(KIND, SECRET)) for _ in range(2))
 
-    first = next(codes.candidates(KIND, derivation))
+    assert first[:8] == second[:8] == derived
+    assert len({*first, *second}) == 8 + 3 + 3
+    assert all(re.fullmatch("[0-9A-Za-z]{7}", code) for code in (*first, *second))
 
-    assert (first, asked) == (codes.derive(KIND, 0), [0])
+
+def test_given_candidates_when_only_the_first_is_needed_then_only_one_is_computed():
+    with patch.object(codes, "derive", side_effect=codes.derive) as derive:
+        first = next(codes.candidates(KIND, SECRET))
+
+    assert (first, derive.call_count) == (codes.derive(KIND, 0, SECRET), 1)
+
+
+def test_given_random_codes_when_drawn_then_the_systems_own_source_decides():
+    random.seed(0)
+    first = codes.draw()
+    random.seed(0)
+
+    assert codes.draw() != first

@@ -77,7 +77,7 @@ def test_given_no_link_when_followed_then_it_is_not_found_and_none_is_made(ports
 
 @pytest.mark.parametrize("is_click", [True, False])
 @pytest.mark.parametrize(
-    "code", ["", "ab", "a" * 21, "a b", "a/b", "abc\n", "äöü", "\ud800ab", "create", "Favicon", "robots"], ids=ascii
+    "code", ["", "a" * 65, "a b", "a/b", "abc\n", "äöü", "\ud800ab", "#secret", "QR", "create", "Favicon"], ids=ascii
 )
 def test_given_what_can_not_be_a_code_when_followed_then_nobody_is_asked(ports, code, is_click):
     followed = follow(code, NOW, ports, is_click=is_click)
@@ -114,13 +114,33 @@ def test_given_a_count_whose_outcome_is_unknown_when_clicked_then_it_is_not_queu
 
 
 @pytest.mark.parametrize("failure", [Throttled, Unavailable])
-def test_given_a_store_that_can_not_be_read_either_when_clicked_then_that_is_said(ports, failure):
-    ports.store.failures = {"count_click": failure(), "get": failure()}
+def test_given_a_click_that_was_sent_when_nothing_can_be_read_then_it_is_uncertain(ports, failure):
+    ports.store.failures = {"count_click": Unavailable(), "get": failure()}
+
+    followed = follow("abc", NOW, ports, is_click=True)
+
+    assert seen(followed) == (Outcome.UNCERTAIN, failure)
+    assert ports.queue.clicks == []
+    with pytest.raises(failure):
+        followed.destination()
+
+
+@pytest.mark.parametrize("is_click", [True, False])
+@pytest.mark.parametrize("failure", [Throttled, Unavailable])
+def test_given_no_click_that_was_sent_when_nothing_can_be_read_then_that_is_said(throttled, failure, is_click):
+    throttled.store.failures["get"] = failure()
 
     with pytest.raises(failure):
-        follow("abc", NOW, ports, is_click=True)
+        follow("abc", NOW, throttled, is_click=is_click)
 
-    assert ports.queue.clicks == []
+    assert throttled.queue.clicks == []
+
+
+@pytest.mark.parametrize("code", ["a", "Zz", "0" * 64])
+def test_given_a_code_that_was_imported_when_followed_then_its_length_is_no_matter(ports, code):
+    ports.store.links[code] = a_link(code)
+
+    assert follow(code, NOW, ports, is_click=True).destination() == ports.store.links[code]
 
 
 def test_given_a_throttled_store_when_clicked_then_the_click_is_queued_for_its_link(throttled):
@@ -164,6 +184,30 @@ def test_given_a_popular_link_when_throttled_then_reads_are_two_seconds_apart(th
 
     assert throttled.store.calls.count("get") == 4
     assert len(throttled.queue.clicks) == 7
+
+
+@pytest.mark.parametrize(
+    ("links", "miss"),
+    [([a_link(status=DISABLED)], Gone), ([a_link(expires_at=NOW - 1)], Gone), ([], NotFound)],
+    ids=["disabled", "expired", "none"],
+)
+def test_given_a_popular_code_that_is_dead_when_throttled_then_reads_are_as_rare(throttled, links, miss):
+    throttled.store.links = {link.short_code: link for link in links}
+
+    followed = [follow("abc", NOW + at, throttled, is_click=True) for at in (0, 0, 1, 1, 2, 3)]
+
+    assert [seen(one) for one in followed] == [(Outcome.NONE, miss)] * 6
+    assert throttled.store.calls.count("get") == 2
+
+
+def test_given_a_code_that_is_made_when_throttled_then_it_is_found_soon(throttled):
+    throttled.store.links = {}
+    follow("abc", NOW, throttled, is_click=True)
+    throttled.store.links["abc"] = a_link()
+
+    followed = [follow("abc", NOW + at, throttled, is_click=True) for at in (1, 2)]
+
+    assert [seen(one) for one in followed] == [(Outcome.NONE, NotFound), (Outcome.QUEUED, None)]
 
 
 def test_given_a_link_that_expires_when_throttled_then_its_codes_next_owner_is_seen(throttled):

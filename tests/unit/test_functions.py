@@ -16,7 +16,7 @@ from tests.support.aws import refusal
 from tests.support.fakes import NOW, a_link
 from tests.support.functions import Context, Functions, as_lambda, load, log_in, metrics_in, variables
 
-EVERYWHERE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+EVERYWHERE = {"X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex"}
 CODE = "hello-squrl"
 API = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 OWN = {"BaseUrl": "https://sq.example", "DomainName": "my.example"}
@@ -75,9 +75,9 @@ def test_given_an_event_of_another_kind_when_invoked_then_nothing_is_done(functi
     assert (functions.store.calls, functions.limiter.asked, functions.domains.refreshed) == ([], [], 0)
 
 
-@pytest.mark.parametrize("function", ["create_url", "redirect"])
-def test_given_a_route_of_another_function_when_invoked_then_it_is_not_found(functions, function):
-    answer = functions.invoke(function, events.load(f"{function}/http.json") | {"routeKey": "$default"})
+@pytest.mark.parametrize(("function", "route"), [("create_url", "$default"), ("redirect", "POST /create")])
+def test_given_a_route_of_another_function_when_invoked_then_it_is_not_found(functions, function, route):
+    answer = functions.invoke(function, events.load(f"{function}/http.json") | {"routeKey": route})
 
     assert (answer["statusCode"], functions.store.calls) == (404, [])
 
@@ -89,8 +89,8 @@ def test_given_a_new_destination_when_posted_then_the_answer_is_complete(functio
     status, headers, result = create(functions, "http_lifetime")
 
     short_url = f"{API}/{result['short_code']}"
-    caching = {"Cache-Control": "no-store", "Content-Type": "application/json"}
-    assert (status, headers) == (201, EVERYWHERE | caching | {"Location": short_url})
+    more = {"Cache-Control": "no-store", "Content-Type": "application/json", "Referrer-Policy": "no-referrer"}
+    assert (status, headers) == (201, EVERYWHERE | more | {"Location": short_url})
     assert result == {
         "short_code": result["short_code"],
         "original_url": "https://example.com/very/long/url",
@@ -167,6 +167,16 @@ def test_given_a_caller_when_it_creates_then_it_is_limited_and_kept_as_set(funct
     assert functions.limiter.asked == (["192.0.2.44"] if limited else [])
 
 
+@pytest.mark.parametrize("body", ["no JSON", '{"original_url": "ftp://example.com/"}', "x" * 40_000])
+def test_given_a_bad_request_when_posted_then_it_counts_as_much_as_a_good_one(functions, body):
+    functions.limiter.is_within_limit = False
+
+    status, headers, result = create(functions, body=body)
+
+    assert (status, result["error"], headers["Retry-After"]) == (429, "RateLimitExceeded", "60")
+    assert (functions.limiter.asked, functions.store.calls) == (["192.0.2.44"], [])
+
+
 # redirect
 
 
@@ -237,7 +247,7 @@ def test_given_a_denied_domain_when_a_link_leads_there_then_it_is_refused(functi
 
 
 @pytest.mark.parametrize("kind_of_event", ["http", "direct"])
-@pytest.mark.parametrize(("function", "method"), [("create_url", "find_live"), ("redirect", "count_click")])
+@pytest.mark.parametrize(("function", "method"), [("create_url", "claim"), ("redirect", "count_click")])
 @pytest.mark.parametrize("cause", [KeyError("secret-inside"), refusal("AccessDeniedException")], ids=repr)
 def test_given_a_defect_when_invoked_then_it_is_logged_without_anything_secret(
     functions, function, method, kind_of_event, cause
@@ -267,6 +277,11 @@ def test_given_a_defect_when_invoked_then_it_is_logged_without_anything_secret(
         ("redirect/direct_not_found.json", {}, {"url_lookup_count", "url_lookup_miss", "error_count"}),
         ("redirect/http.json", {"count_click": Throttled()}, {"url_lookup_count", "click_queued"}),
         ("redirect/http.json", {"count_click": Unavailable()}, {"url_lookup_count", "click_uncertain"}),
+        (
+            "redirect/http.json",
+            {"count_click": Unavailable(), "get": Unavailable()},
+            {"click_uncertain", "error_count"},
+        ),
         ("count_clicks/sqs.json", {}, {"click_counted_late", "click_discarded"}),
         ("count_clicks/sqs.json", {"add_clicks": Throttled()}, set()),
         ("count_clicks/sqs_malformed.json", {}, {"click_counted_late"}),
@@ -280,7 +295,7 @@ def test_given_an_outcome_when_invoked_then_its_metrics_are_written_by_service(f
 
     metrics = metrics_in(functions.written)
     service = {"service": variables(function)["POWERTOOLS_SERVICE_NAME"]}
-    error_type = {"error_type": events.ANSWERS.get(name, (0, None))[1]}
+    error_type = {"error_type": events.ANSWERS.get(name, (0, None))[1] or "ServiceUnavailable"}
     metrics.pop("ColdStart", None)
     assert {
         record["_aws"]["CloudWatchMetrics"][0]["Namespace"] for record in functions.written if "_aws" in record

@@ -1,4 +1,4 @@
-"""Any input at all: the promises of tests/fuzz/invariants.py, for events, destinations and codes of hypothesis."""
+"""Any input at all: the promises of tests/support/invariants.py, for events, destinations and codes of hypothesis."""
 
 import base64
 import json
@@ -114,7 +114,7 @@ def test_given_any_text_as_code_when_claimed_and_followed_then_both_agree(functi
     assert claimed == (201 if can_be else 400)
     assert followed == {404}
     kind = Kind(f"https://a.com/{text.encode(errors='replace').decode()}", "301", None)
-    assert all(CODE.fullmatch(code) for code in codes.candidates(kind))
+    assert all(CODE.fullmatch(code) for code in codes.candidates(kind, b"secret"))
 
 
 @pytest.mark.parametrize(

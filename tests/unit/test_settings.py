@@ -27,7 +27,9 @@ RIGHT = {
         *("", "https://go.example.com", "http://localhost:3000", "http://127.0.0.1:3000", "https://a-b.example:8443"),
     ],
     "CLIENT_KEY_ID": ["", "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"],
+    "CORS_ORIGIN": ["", "*", "https://www.example.com"],
 }
+FREE = ["CORS_ORIGIN", "ORIGIN_SECRET"]  # any text; what the second needs besides has a test of its own
 WRONG = {
     **{name: ["", "ab", "a" * 256, "a b c", "squrl/urls", "squrl-urls\n", "tablé", "arn:aws:x"] for name in TABLES},
     **{name: ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"] for name in FLAGS},
@@ -55,18 +57,22 @@ def kinds_with(name):
 def test_given_the_templates_variables_when_read_then_each_has_its_type():
     parameters = {"StoreCreatorIp": "true", "BaseUrl": "https://go.example.com", "CreatesPerMinutePerClient": "60"}
 
-    settings = CreateSettings.from_environment(variables("create_url", **parameters))
+    settings = CreateSettings.from_environment(
+        variables("create_url", **parameters, CorsOrigin="https://www.example.com")
+    )
 
     assert asdict(settings) == {
         "table_name": ENVIRONMENT["TABLE_NAME"],
         "ephemeral_table_name": ENVIRONMENT["EPHEMERAL_TABLE_NAME"],
         "durable_table_name": ENVIRONMENT["DURABLE_TABLE_NAME"],
         "domain_name": "",
+        "origin_secret": "",
         "base_url": "https://go.example.com",
         "allow_private_destinations": False,
         "store_creator_ip": True,
         "creates_per_minute_per_client": 60,
         "client_key_id": settings.client_key_id,
+        "cors_origin": "https://www.example.com",
     }
 
 
@@ -88,10 +94,47 @@ def test_given_a_value_that_can_be_used_when_read_then_it_is_kept(name, value):
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=ascii)
 def test_given_a_value_that_can_not_be_used_when_read_then_the_error_names_it(name, value):
-    assert sorted(WRONG) == NAMES
+    assert sorted([*WRONG, *FREE]) == NAMES
     for kind in kinds_with(name):
         with pytest.raises(SettingsError, match=f"^{name} must be "):
             kind.from_environment(ENVIRONMENT | {name: value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "is_enough"),
+    [
+        (CreateSettings, {}, False),
+        (CreateSettings, {"BASE_URL": "https://go.example.com"}, True),
+        (CreateSettings, {"DOMAIN_NAME": "go.example.com"}, True),
+        (RedirectSettings, {}, True),
+    ],
+)
+def test_given_a_cdn_when_read_then_create_has_to_know_its_address(kind, more, is_enough):
+    secret = "top secret"  # noqa: S105 (of no CDN)
+    environment = ENVIRONMENT | {"ORIGIN_SECRET": secret} | more
+
+    if is_enough:
+        settings = kind.from_environment(environment)
+        assert settings.origin_secret == secret
+        assert secret not in repr(settings)
+    else:
+        with pytest.raises(SettingsError, match=r"^BASE_URL must be set where ORIGIN_SECRET is"):
+            kind.from_environment(environment)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "domain_name", "origins"),
+    [
+        ("", "", ()),
+        ("https://a.example", "", ("https://a.example",)),
+        ("", "b.example", ("https://b.example",)),
+        ("https://a.example", "b.example", ("https://a.example", "https://b.example")),
+    ],
+)
+def test_given_base_url_and_domain_when_asked_for_origins_then_it_is_first(base_url, domain_name, origins):
+    settings = CreateSettings.from_environment(ENVIRONMENT | {"BASE_URL": base_url, "DOMAIN_NAME": domain_name})
+
+    assert settings.origins == origins
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=20)))

@@ -11,20 +11,30 @@ from squrl.destinations import Rules
 from squrl.domains import DomainLists
 from squrl.errors import ConflictError, Gone, InvalidUrl, RateLimitExceeded
 from squrl.links import DISABLED, Kind, Link, timestamp
+from squrl.ports import Throttled, Unavailable
 from squrl.requests import CreateRequest, read
-from squrl.shorten import Caller, Ports, Shortened, shorten
-from tests.support.fakes import FOREVER, NOW, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore, a_link
+from squrl.shorten import Caller, Ports, Shortened, admit, shorten
+from tests.support.fakes import (
+    FOREVER,
+    NOW,
+    FakeClientLimiter,
+    FakeDomainPolicy,
+    FakeLinkStore,
+    FakeSecretStore,
+    a_link,
+)
 
 HOUR = 3600
 ONE_DAY = FOREVER._replace(ttl_hours=24)
 OTHER = FOREVER._replace(original_url="https://other.example/")
 LIFETIMES = pytest.mark.parametrize("kind", [FOREVER, ONE_DAY], ids=["forever", "one day"])
-INDEX = pytest.mark.parametrize("index_is_behind", [False, True])
 
 
-def probe(kind: Kind, number: int) -> str:
-    """Give every kind the same codes, so that all of them collide."""
-    return f"probe-{number}"
+def derived(kind: Kind) -> list[str]:
+    return [codes.derive(kind, probe, FakeSecretStore().secret()) for probe in range(codes.PROBES)]
+
+
+CODES, DAY_CODES = derived(FOREVER), derived(ONE_DAY)
 
 
 def disabled(link: Link) -> Link:
@@ -37,6 +47,10 @@ def expired(link: Link) -> Link:
 
 def put(link: Link) -> Callable[[FakeLinkStore], object]:
     return lambda store: store.links.update({link.short_code: link})
+
+
+def collect(code: str) -> Callable[[FakeLinkStore], object]:
+    return lambda store: store.links.pop(code)
 
 
 class InterruptedStore(FakeLinkStore):
@@ -55,15 +69,36 @@ def ask(
     store: FakeLinkStore, kind: Kind = FOREVER, custom_code: str | None = None, now: int = NOW, **more: Any
 ) -> Shortened:
     request = read(CreateRequest, kind._asdict() | {"custom_code": custom_code})
-    ports = Ports(store, more.pop("domains", FakeDomainPolicy()), more.pop("limiter", FakeClientLimiter()))
+    ports = Ports(store, more.pop("secrets", FakeSecretStore()), more.pop("domains", FakeDomainPolicy()))
     return shorten(request, more.pop("caller", Caller()), now, ports, more.pop("rules", Rules()), **more)
 
 
 # What is asked before the table
 
 
+@pytest.mark.parametrize(("second", "wait"), [(0, 60), (1, 59), (59, 1), (60, 60)])
+def test_given_a_caller_beyond_its_limit_when_it_asks_then_it_is_told_to_wait(second, wait):
+    limiter = FakeClientLimiter()
+    limiter.is_within_limit = False
+
+    with pytest.raises(RateLimitExceeded) as refusal:
+        admit(Caller("192.0.2.1"), limiter, NOW + second)
+
+    assert (refusal.value.retry_after, limiter.asked) == (wait, ["192.0.2.1"])
+
+
+@pytest.mark.parametrize(("caller", "is_within", "asked"), [(Caller("192.0.2.1"), True, 1), (Caller(), False, 0)])
+def test_given_a_caller_within_its_limit_or_trusted_when_it_asks_then_it_may(caller, is_within, asked):
+    limiter = FakeClientLimiter()
+    limiter.is_within_limit = is_within
+
+    admit(caller, limiter, NOW)
+
+    assert len(limiter.asked) == asked
+
+
 def test_given_a_destination_alone_when_shortened_then_the_rest_has_its_defaults():
-    ports = Ports(FakeLinkStore(), FakeDomainPolicy(), FakeClientLimiter())
+    ports = Ports(FakeLinkStore(), FakeSecretStore(), FakeDomainPolicy())
 
     link, created = shorten(
         read(CreateRequest, {"original_url": "HTTPS://Example.com:443/"}), Caller(), NOW, ports, Rules()
@@ -84,33 +119,12 @@ def test_given_a_destination_alone_when_shortened_then_the_rest_has_its_defaults
     ids=["scheme", "private", "own host", "denied", "not allowed"],
 )
 def test_given_a_destination_that_is_refused_when_shortened_then_nobody_is_asked(url, options):
-    store, limiter = FakeLinkStore(), FakeClientLimiter()
+    store = FakeLinkStore()
 
     with pytest.raises(InvalidUrl, match=r"^The URL must "):
-        ask(store, Kind(url, "301", None), limiter=limiter, caller=Caller("192.0.2.1"), **options)
+        ask(store, Kind(url, "301", None), secrets=None, **options)
 
-    assert (store.calls, limiter.asked) == ([], [])
-
-
-@pytest.mark.parametrize(("second", "wait"), [(0, 60), (1, 59), (59, 1), (60, 60)])
-def test_given_a_caller_beyond_its_limit_when_it_asks_then_it_is_told_to_wait(second, wait):
-    store, limiter = FakeLinkStore(), FakeClientLimiter()
-    limiter.is_within_limit = False
-
-    with pytest.raises(RateLimitExceeded) as refusal:
-        ask(store, caller=Caller("192.0.2.1"), limiter=limiter, now=NOW + second)
-
-    assert refusal.value.retry_after == wait
-    assert (store.calls, limiter.asked) == ([], ["192.0.2.1"])
-
-
-def test_given_a_caller_without_address_when_it_asks_then_it_is_not_limited():
-    limiter = FakeClientLimiter()
-    limiter.is_within_limit = False
-
-    shortened = ask(FakeLinkStore(), limiter=limiter)
-
-    assert (shortened.created, limiter.asked) == (True, [])
+    assert store.calls == []
 
 
 @pytest.mark.parametrize(
@@ -127,29 +141,30 @@ def test_given_the_operators_choice_when_shortened_then_the_address_is_kept_or_n
 
 
 @LIFETIMES
-def test_given_no_link_when_shortened_then_a_derived_code_is_claimed(kind):
+def test_given_no_link_when_shortened_then_its_code_is_claimed_in_one_round_trip(kind):
     store = FakeLinkStore()
 
     link, created = ask(store, kind)
 
     assert created
-    assert link == Link(codes.derive(kind, 0), kind, timestamp(NOW), kind.expires_at(NOW))
+    assert link == Link(derived(kind)[0], kind, timestamp(NOW), kind.expires_at(NOW))
     assert store.links == {link.short_code: link}
+    assert store.calls == ["claim"]
 
 
 @LIFETIMES
-@INDEX
 @pytest.mark.parametrize("later", [0, HOUR, -HOUR])
-def test_given_the_same_request_before_when_shortened_then_its_link_is_kept(kind, index_is_behind, later):
+def test_given_the_same_request_before_when_shortened_then_its_link_is_kept(kind, later):
     store = FakeLinkStore()
     first, _ = ask(store, kind)
-    store.index_is_behind = index_is_behind
+    store.calls.clear()
 
     second, created = ask(store, kind, now=NOW + later)
 
     assert not created
     assert second == replace(first, expires_at=kind.expires_at(NOW + max(0, later)))  # renewed, never shortened
     assert store.links == {first.short_code: second}
+    assert store.calls == (["claim"] if kind is FOREVER else ["claim", "renew"])
 
 
 @pytest.mark.parametrize(
@@ -168,139 +183,148 @@ def test_given_a_link_of_another_kind_when_shortened_then_a_new_one_is_made(chan
     assert len(store.links) == 2
 
 
-def test_given_live_links_of_one_kind_when_shortened_then_the_oldest_is_returned():
-    older = a_link("custom", custom_code=True)
+@pytest.mark.parametrize(
+    "custom",
+    [a_link("custom", custom_code=True), a_link(CODES[0], custom_code=True)],
+    ids=["anywhere", "where its own would be"],
+)
+def test_given_a_code_that_a_stranger_chose_when_shortened_then_it_is_not_returned(custom):
+    store = FakeLinkStore(custom)
 
-    shortened = ask(FakeLinkStore(a_link("derived", created_at=timestamp(NOW - HOUR)), older))
+    link, created = ask(store)
 
-    assert shortened == (older, False)
+    assert (created, link.custom_code) == (True, False)
+    assert link.short_code in CODES[:2]
+    assert store.links[custom.short_code] == custom
 
 
 @pytest.mark.parametrize(
-    ("holder", "code"),
+    ("holder", "kind", "place"),
     [
-        (a_link("probe-0", OTHER), "probe-1"),
-        (a_link("probe-0", ONE_DAY), "probe-1"),
-        (disabled(a_link("probe-0", OTHER)), "probe-1"),
-        (expired(a_link("probe-0", OTHER)), "probe-0"),
-        (expired(a_link("probe-0", FOREVER, click_count=7)), "probe-0"),
+        (a_link(CODES[0], OTHER), FOREVER, 1),
+        (a_link(DAY_CODES[0], FOREVER), ONE_DAY, 1),
+        (disabled(a_link(CODES[0], OTHER)), FOREVER, 1),
+        (disabled(a_link(CODES[0], custom_code=True)), FOREVER, 1),
+        (expired(a_link(CODES[0], OTHER)), FOREVER, 1),
+        (expired(a_link(DAY_CODES[0], OTHER._replace(ttl_hours=24))), ONE_DAY, 1),
+        (expired(a_link(DAY_CODES[0], ONE_DAY, click_count=7)), ONE_DAY, 0),
     ],
-    ids=["live", "same destination but another lifetime", "disabled", "expired", "its own, expired"],
+    ids=["live", "same destination", "disabled", "a stranger's, disabled", "expired", "alike, expired", "its own"],
 )
-def test_given_a_link_at_the_first_probe_when_shortened_then_only_expired_ones_go(holder, code):
+def test_given_a_link_at_the_first_probe_when_shortened_then_only_its_own_goes(holder, kind, place):
     store = FakeLinkStore(holder)
 
-    shortened = ask(store, derivation=probe)
+    link, created = ask(store, kind)
 
-    assert shortened == (Link(code, FOREVER, timestamp(NOW), None), True)
-    assert store.links["probe-0"] == (shortened.link if code == "probe-0" else holder)
+    assert (link, created) == (Link(derived(kind)[place], kind, timestamp(NOW), kind.expires_at(NOW)), True)
+    assert store.links[holder.short_code] == (holder if place else link)
 
 
-def test_given_its_own_link_behind_anothers_when_the_index_is_late_then_it_is_found():
-    store = FakeLinkStore(a_link("probe-0", OTHER), a_link("probe-1"))
-    store.index_is_behind = True
+def test_given_its_own_link_behind_anothers_when_shortened_then_it_is_found():
+    store = FakeLinkStore(a_link(CODES[0], OTHER), a_link(CODES[1]))
 
-    link, created = ask(store, derivation=probe)
+    link, created = ask(store)
 
-    assert (link.short_code, created) == ("probe-1", False)
+    assert (link.short_code, created) == (CODES[1], False)
+
+
+def test_given_probes_that_are_all_taken_when_shortened_then_a_random_code_is_given():
+    taken = [a_link(code, OTHER) for code in CODES]
+    store = FakeLinkStore(*taken)
+
+    links = [ask(store).link for _ in range(2)]
+
+    assert len({link.short_code for link in links} - set(CODES)) == 2  # "exactly one" doesn't cover this
+    assert list(store.links.values()) == [*taken, *links]
+
+
+def test_given_random_codes_that_are_taken_too_when_shortened_then_it_may_try_again(monkeypatch):
+    store = FakeLinkStore(*(a_link(code, OTHER) for code in (*CODES, "drawn00")))
+    monkeypatch.setattr(codes, "draw", lambda: "drawn00")
+
+    with pytest.raises(Unavailable):
+        ask(store)
+
+    assert len(store.calls) == codes.PROBES + codes.DRAWS
 
 
 @pytest.mark.parametrize(
-    ("links", "custom_code", "error"),
+    ("link", "custom_code", "error"),
     [
-        ([a_link(f"probe-{number}", OTHER) for number in range(codes.PROBES)], None, ConflictError),
-        ([disabled(a_link("probe-0"))], None, Gone),
-        ([a_link("my-code", OTHER)], "my-code", ConflictError),
-        ([a_link("my-code", ONE_DAY)], "my-code", ConflictError),
-        ([disabled(a_link("my-code", OTHER))], "my-code", ConflictError),
-        ([disabled(a_link("my-code", custom_code=True))], "my-code", Gone),
+        (disabled(a_link(CODES[0])), None, Gone),
+        (a_link("my-code", OTHER), "my-code", ConflictError),
+        (a_link("my-code", ONE_DAY), "my-code", ConflictError),
+        (disabled(a_link("my-code", OTHER)), "my-code", ConflictError),
+        (expired(a_link("my-code", OTHER)), "my-code", ConflictError),
+        (disabled(a_link("my-code", custom_code=True)), "my-code", Gone),
     ],
-    ids=["all probes", "own, disabled", "another's", "another lifetime", "another's, disabled", "own code, disabled"],
+    ids=["own, disabled", "another's", "another lifetime", "its disabled", "its expired", "own code, disabled"],
 )
-def test_given_codes_that_are_taken_when_shortened_then_it_is_refused(links, custom_code, error):
-    store = FakeLinkStore(*links)
+def test_given_a_code_that_is_taken_when_shortened_then_it_is_refused(link, custom_code, error):
+    store = FakeLinkStore(link)
 
     with pytest.raises(error):
-        ask(store, custom_code=custom_code, derivation=probe)
+        ask(store, custom_code=custom_code)
 
-    assert list(store.links.values()) == links
+    assert list(store.links.values()) == [link]
 
 
 # What happens between two calls of one request
 
 
-@LIFETIMES
 @pytest.mark.parametrize(
-    "fate",
+    ("interruptions", "place", "created"),
     [
-        lambda store: store.links.pop("probe-1"),
-        put(a_link("probe-1", OTHER)),
-        lambda store: store.links.update({"probe-1": disabled(store.links["probe-1"])}),
-        lambda store: store.links.update({"probe-1": expired(store.links["probe-1"])}),
-    ],
-    ids=["collected", "reclaimed by another", "disabled", "expired"],
-)
-def test_given_a_link_that_only_the_index_knows_when_shortened_then_it_is_ignored(kind, fate):
-    store = InterruptedStore(a_link("probe-1", kind))
-    store.interruptions = {("get" if kind is FOREVER else "renew", 1): fate}
-
-    link, created = ask(store, kind, derivation=probe)
-
-    assert (link.short_code, created) == ("probe-0", True)
-
-
-@pytest.mark.parametrize(
-    ("interruptions", "code", "created"),
-    [
-        ({("renew", 1): lambda store: store.links.pop("probe-0")}, "probe-0", True),
-        ({("renew", 1): put(expired(a_link("probe-0", ONE_DAY)))}, "probe-0", True),
-        ({("renew", 1): put(a_link("probe-0", OTHER))}, "probe-1", True),
-        ({("claim", 1): put(a_link("probe-0", ONE_DAY, created_at=timestamp(NOW - 1)))}, "probe-0", False),
+        ({("renew", 1): collect(DAY_CODES[0])}, 0, True),
+        ({("renew", 1): put(expired(a_link(DAY_CODES[0], ONE_DAY)))}, 0, True),
+        ({("renew", 1): put(a_link(DAY_CODES[0], OTHER))}, 1, True),
+        ({("claim", 1): put(a_link(DAY_CODES[0], ONE_DAY, created_at=timestamp(NOW - 1)))}, 0, False),
         (
             {
-                ("renew", 1): put(a_link("probe-0", OTHER)),
-                ("claim", 2): put(a_link("probe-0", ONE_DAY)),
-                ("renew", 2): put(a_link("probe-0", OTHER)),
+                ("renew", 1): collect(DAY_CODES[0]),
+                ("claim", 2): put(a_link(DAY_CODES[0], ONE_DAY)),
+                ("renew", 2): put(a_link(DAY_CODES[0], OTHER)),
             },
-            "probe-1",
+            1,
             True,
         ),
     ],
     ids=["collected", "expired", "reclaimed by another", "a rival was first", "it changes hands at every call"],
 )
-def test_given_a_link_that_changes_meanwhile_when_shortened_then_the_table_decides(interruptions, code, created):
-    store = InterruptedStore(a_link("probe-0", ONE_DAY))
-    store.index_is_behind = True
+def test_given_a_link_that_changes_meanwhile_when_shortened_then_the_table_decides(interruptions, place, created):
+    store = InterruptedStore(a_link(DAY_CODES[0], ONE_DAY))
     store.interruptions = interruptions
 
-    link, was_created = ask(store, ONE_DAY, derivation=probe)
+    link, was_created = ask(store, ONE_DAY)
 
-    assert (link.short_code, was_created) == (code, created)
+    assert (link.short_code, was_created) == (DAY_CODES[place], created)
 
 
 def test_given_a_link_disabled_before_its_renewal_when_shortened_then_it_is_gone():
-    store = InterruptedStore(a_link("probe-0", ONE_DAY))
-    store.index_is_behind = True
-    store.interruptions = {("renew", 1): put(disabled(a_link("probe-0", ONE_DAY)))}
+    link = a_link(DAY_CODES[0], ONE_DAY)
+    store = InterruptedStore(link)
+    store.interruptions = {("renew", 1): put(disabled(link))}
 
     with pytest.raises(Gone):
-        ask(store, ONE_DAY, derivation=probe)
+        ask(store, ONE_DAY)
+
+    assert list(store.links.values()) == [disabled(link)]
 
 
 # A request with a custom code
 
 
 @pytest.mark.parametrize(
-    "links",
-    [[], [a_link("already")], [expired(a_link("my-code", OTHER, click_count=9))]],
+    ("kind", "links"),
+    [(FOREVER, []), (FOREVER, [a_link(CODES[0])]), (ONE_DAY, [expired(a_link("my-code", ONE_DAY, click_count=9))])],
     ids=["new", "has another", "expired"],
 )
-def test_given_a_free_custom_code_when_asked_for_then_it_is_claimed(links):
+def test_given_a_free_custom_code_when_asked_for_then_it_is_claimed(kind, links):
     store = FakeLinkStore(*links)
 
-    shortened = ask(store, custom_code="my-code")
+    shortened = ask(store, kind, "my-code", secrets=None)
 
-    assert shortened == (Link("my-code", FOREVER, timestamp(NOW), None, custom_code=True), True)
+    assert shortened == (Link("my-code", kind, timestamp(NOW), kind.expires_at(NOW), custom_code=True), True)
     assert store.links["my-code"] == shortened.link
     assert store.calls == ["claim"]
 
@@ -309,7 +333,7 @@ def test_given_a_free_custom_code_when_asked_for_then_it_is_claimed(links):
 def test_given_a_custom_code_of_the_same_request_when_asked_for_then_it_is_renewed(kind):
     store = FakeLinkStore(a_link("my-code", kind, custom_code=True, click_count=3))
 
-    shortened = ask(store, kind, "my-code")
+    shortened = ask(store, kind, "my-code", secrets=None)
 
     assert shortened == (
         a_link("my-code", kind, custom_code=True, click_count=3, expires_at=kind.expires_at(NOW)),
@@ -317,10 +341,11 @@ def test_given_a_custom_code_of_the_same_request_when_asked_for_then_it_is_renew
     )
 
 
-@pytest.mark.parametrize("failing", ["find_live", "claim"])
-def test_given_a_store_that_fails_when_shortened_then_its_failure_goes_up(failing):
-    store = FakeLinkStore()
-    store.failures = {failing: KeyError()}
+@pytest.mark.parametrize("failing", ["claim", "renew"])
+@pytest.mark.parametrize("failure", [Throttled(), Unavailable(), KeyError()], ids=repr)
+def test_given_a_store_that_fails_when_shortened_then_its_failure_goes_up(failing, failure):
+    store = FakeLinkStore(a_link(DAY_CODES[0], ONE_DAY))
+    store.failures = {failing: failure}
 
-    with pytest.raises(KeyError):
-        ask(store)
+    with pytest.raises(type(failure)):
+        ask(store, ONE_DAY)

@@ -1,11 +1,12 @@
 """What is tried again, what is not, and what is said when AWS fails; and how the clients are made."""
 
+import threading
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from squrl.aws.client import BACKOFF, TIMEOUTS, ConditionFailed, Service, connect, failed_conditions
+from squrl.aws.client import BACKOFF, IDLE, TIMEOUTS, ConditionFailed, Service, connect, failed_conditions
 from squrl.invocation import MARGIN, Invocation
 from squrl.ports import Throttled, Unavailable
 from tests.support.aws import NEVER_SENT, THROTTLED, UNKNOWN, ScriptedClient, cancelled, failed_condition, refusal
@@ -123,6 +124,56 @@ def test_given_a_transaction_that_is_cancelled_when_read_then_conditions_are_tol
 
     assert isinstance(answer, ClientError)
     assert (failed_conditions(answer), calls) == (failed, 1)
+
+
+@pytest.mark.parametrize(
+    ("pauses", "closed"),
+    [
+        ([], [0]),  # it never was connected
+        ([0, 10, IDLE], [0, 0, 0, 0]),
+        ([IDLE + 0.5, 1], [0, 1, 1]),
+        ([86_400, 86_400], [0, 1, 2]),
+        ([-1, 0], [0, 1, 1]),  # a clock that was set back: nobody knows for how long it was idle
+    ],
+    ids=str,
+)
+def test_given_a_process_that_was_frozen_when_it_calls_then_it_connects_anew(clock, pauses, closed):
+    client = ScriptedClient("answer")
+    seen = []
+
+    for pause in (0, *pauses):  # the monotonic clock stands still in the freezer
+        clock.wall += pause
+        Service(client, Invocation(5000)).call("get_item")
+        seen.append(client.closed)
+
+    assert seen == closed
+
+
+def test_given_two_threads_when_the_process_thaws_then_they_connect_anew_once(clock):
+    client = ScriptedClient("answer")
+    service = Service(client, Invocation(5000))
+    service.call("get_item")
+    clock.wall += IDLE + 1
+    is_closing, may_end = threading.Event(), threading.Event()
+
+    def close() -> None:
+        client.closed += 1
+        is_closing.set()
+        may_end.wait(10)
+
+    client.close = close  # type: ignore[method-assign]
+    threads = [threading.Thread(target=service.call, args=("get_item",)) for _ in range(2)]
+    threads[0].start()
+    assert is_closing.wait(10)
+    threads[1].start()
+    threads[1].join(0.1)
+
+    waits = threads[1].is_alive()
+    may_end.set()
+    for thread in threads:
+        thread.join(10)
+
+    assert (waits, client.closed, len(client.requests)) == (True, 1, 3)
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,10 @@ def test_given_two_processes_when_a_client_asks_both_then_they_count_together(aw
         ("192.0.2.1", "192.0.2.1", True),
         ("192.0.2.1", "192.0.2.2", False),
         ("192.0.2.1", "::ffff:192.0.2.1", True),
-        ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", True),
+        ("2001:db8::1", "2001:db8:0:ff:ffff:ffff:ffff:ffff", True),  # a household's 56 bits
         ("2001:db8::1", "2001:0DB8:0:0::2", True),
-        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("2001:db8::1", "2001:db8:0:100::1", False),
+        ("2001:db8:0:ff::1", "2001:db8:0:100::1", False),
         ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
     ],
 )

@@ -5,27 +5,30 @@ from typing import Any
 
 import pytest
 
+from squrl import codes
 from squrl.aws.client import Service
 from squrl.aws.ephemeral_table import EphemeralTable
-from squrl.aws.links_table import ATTEMPTS, LinksTable, from_item, to_item
+from squrl.aws.links_table import ATTEMPTS, SECRET_ROW, KnownSecret, LinksTable, RememberedSecret, from_item, to_item
 from squrl.invocation import Invocation
 from squrl.links import ACTIVE, DISABLED, Kind, Link
 from squrl.ports import Claimed, HeldBy, LateClicks, Throttled, Unavailable
 from tests.support.aws import NEVER_SENT, THROTTLED, UNKNOWN, ScriptedClient, cancelled, failed_condition
-from tests.support.fakes import NOW, a_link
+from tests.support.fakes import FOREVER, NOW, a_link
 
 LINK = a_link(kind=Kind("https://example.com/", "301", 24))
 ITEM = to_item(LINK)
-SUCCESS = {"Item": ITEM, "Attributes": ITEM, "Items": [ITEM]}
+SECRET = bytes(range(32))
+SECRET_ITEM = {"short_code": {"S": SECRET_ROW}, "secret": {"B": SECRET}}
+SUCCESS = {"Item": ITEM | SECRET_ITEM, "Attributes": ITEM}
 CLICKS = {"a" * 32: NOW, "b" * 32: NOW - 60}
 METHODS = {
     "get": lambda table: table.get("abc"),
     "count_click": lambda table: table.count_click("abc", NOW),
-    "find_live": lambda table: table.find_live(LINK.kind, NOW),
     "renew": lambda table: table.renew("abc", LINK.kind, NOW),
     "claim": lambda table: table.claim(LINK, NOW),
     "disable": lambda table: table.disable("abc"),
     "enable": lambda table: table.enable("abc"),
+    "secret": lambda table: table.secret(),
     "add_clicks": lambda table: table.add_clicks("abc", LINK.created_at, CLICKS),
 }
 
@@ -76,6 +79,65 @@ def test_given_a_claim_whose_answer_was_lost_when_repeated_then_its_row_is_its_o
     table, _, _ = a_table(*failures, failed_condition(to_item(holder)))
 
     assert table.claim(LINK, NOW) == claim
+
+
+@pytest.mark.parametrize(
+    ("script", "calls"),
+    [
+        ([{"Item": SECRET_ITEM}], 1),
+        ([{}, failed_condition(SECRET_ITEM)], 2),
+        ([{}, UNKNOWN[2], failed_condition(SECRET_ITEM)], 3),
+    ],
+    ids=["there", "another process was faster", "its own answer was lost"],
+)
+def test_given_a_secret_in_the_table_when_asked_for_then_it_is_that(clock, script, calls):
+    table, client, _ = a_table(*script)
+
+    secret = table.secret()
+
+    assert (secret, len(client.requests)) == (SECRET, calls)
+    assert client.requests[0]["ConsistentRead"]  # an older copy might lack it
+
+
+def test_given_no_secret_when_asked_for_then_a_random_one_is_written_on_a_condition(clock):
+    (table, client, _), (other_table, _, _) = a_table({}), a_table({})
+
+    secret = table.secret()
+
+    put = client.requests[1]
+    assert put["Item"] == {"short_code": {"S": SECRET_ROW}, "secret": {"B": secret}}
+    assert put["ConditionExpression"] == "attribute_not_exists(short_code)"
+    assert len(secret) == len(other_table.secret()) == 32
+    assert secret != other_table.secret()
+
+
+def test_given_a_process_when_it_asks_for_the_secret_then_the_table_is_asked_once(clock):
+    known, asked = KnownSecret(), []
+
+    for answer in (THROTTLED[0], {"Item": SECRET_ITEM}, {}):
+        table, client, _ = a_table(answer)
+        try:
+            asked.append((RememberedSecret(known, table).secret(), len(client.requests)))
+        except Throttled:
+            asked.append((b"", len(client.requests)))
+
+    assert asked == [(b"", ATTEMPTS), (SECRET, 1), (SECRET, 0)]
+
+
+def test_given_the_secrets_row_when_its_key_is_read_then_no_code_can_be_that():
+    assert not codes.is_well_formed(SECRET_ROW)
+
+
+@pytest.mark.parametrize("kind", [LINK.kind, FOREVER], ids=["one day", "forever"])
+def test_given_a_link_when_claimed_then_an_expired_code_is_free_for_its_kind_alone(kind):
+    table, client, _ = a_table({})
+
+    table.claim(a_link(kind=kind), NOW)
+
+    condition = client.requests[0]["ConditionExpression"]
+    compared = {"original_url", "redirect_type", "ttl_hours", "expires_at", "#status"}
+    assert condition.startswith("attribute_not_exists(short_code)")
+    assert {name for name in compared if name in condition} == (compared if kind is LINK.kind else set())
 
 
 def test_given_a_lost_answer_when_late_clicks_are_added_then_it_is_one_transaction(clock):

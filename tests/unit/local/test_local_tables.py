@@ -7,6 +7,11 @@ import pytest
 from local import LocalError, dynamodb
 from local.tables import create_request, schema
 
+INDEX = {
+    "IndexName": "by-url",
+    "KeySchema": [{"AttributeName": "url", "KeyType": "HASH"}],
+    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "expires_at"]},
+}
 PROPERTIES: dict[str, Any] = {
     "TableName": "links",
     "BillingMode": "PAY_PER_REQUEST",
@@ -15,16 +20,10 @@ PROPERTIES: dict[str, Any] = {
         {"AttributeName": "url", "AttributeType": "S"},
     ],
     "KeySchema": [{"AttributeName": "code", "KeyType": "HASH"}],
-    "GlobalSecondaryIndexes": [
-        {
-            "IndexName": "by-url",
-            "KeySchema": [{"AttributeName": "url", "KeyType": "HASH"}],
-            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["status", "expires_at"]},
-            "ContributorInsightsSpecification": {"Enabled": True},
-        }
-    ],
+    "GlobalSecondaryIndexes": [INDEX],
 }
 LEFT_OUT = {
+    "GlobalSecondaryIndexes": [INDEX | {"ContributorInsightsSpecification": {"Enabled": True}}],
     "TimeToLiveSpecification": {"AttributeName": "expires_at", "Enabled": True},
     "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
     "SSESpecification": {"SSEEnabled": True},
@@ -33,73 +32,62 @@ LEFT_OUT = {
 }
 
 
-def test_a_table_is_created_as_the_template_says():
-    index = {name: PROPERTIES["GlobalSecondaryIndexes"][0][name] for name in ("IndexName", "KeySchema", "Projection")}
+@pytest.mark.parametrize(
+    ("declared", "requested"),
+    [
+        (LEFT_OUT, {}),
+        (
+            {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}},
+            {"StreamSpecification": {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}},
+        ),
+        (
+            {"ProvisionedThroughput": {"ReadCapacityUnits": "5", "WriteCapacityUnits": 6}},  # one from a parameter
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}},
+        ),
+    ],
+    ids=["what makes no difference", "a stream", "throughput"],
+)
+def test_given_a_tables_properties_when_it_is_made_then_it_is_as_they_say(declared, requested):
+    assert create_request("Table", PROPERTIES | declared) == PROPERTIES | requested
 
-    assert create_request("Table", PROPERTIES | LEFT_OUT) == PROPERTIES | {"GlobalSecondaryIndexes": [index]}
 
-
-def test_a_table_without_a_name_gets_its_logical_id():
+def test_given_a_table_without_a_name_when_made_then_it_has_its_logical_id():
     properties = {name: value for name, value in PROPERTIES.items() if name != "TableName"}
 
     assert create_request("Table", properties)["TableName"] == "Table"
 
 
-def test_a_stream_takes_the_apis_form():
-    request = create_request("Table", PROPERTIES | {"StreamSpecification": {"StreamViewType": "KEYS_ONLY"}})
-
-    assert request["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
-
-
-def test_throughput_from_a_parameter_is_a_number():
-    throughput = {"ReadCapacityUnits": "5", "WriteCapacityUnits": 6}
-
-    request = create_request("Table", PROPERTIES | {"ProvisionedThroughput": throughput})
-
-    assert request["ProvisionedThroughput"] == {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}
-
-
-def test_what_sam_cli_doesnt_resolve_is_an_error():
+def test_given_what_sam_cli_does_not_resolve_when_made_then_it_is_an_error():
     with pytest.raises(LocalError, match="Table: SAM CLI doesn't resolve Fn::If here"):
         create_request("Table", PROPERTIES | {"TableName": {"Fn::If": ["IsProduction", "a", "b"]}})
-
-
-def test_the_order_of_definitions_makes_no_other_schema():
-    shuffled = PROPERTIES | {"AttributeDefinitions": PROPERTIES["AttributeDefinitions"][::-1]}
-    described = shuffled | {"TableStatus": "ACTIVE", "ItemCount": 5}
-
-    assert schema(PROPERTIES) == schema(described)
 
 
 @pytest.mark.parametrize(
     ("changes", "part"),
     [
         ({"KeySchema": [{"AttributeName": "url", "KeyType": "HASH"}]}, "keys"),
-        ({"GlobalSecondaryIndexes": []}, "index by-url"),
         (
             {
-                "GlobalSecondaryIndexes": [
-                    PROPERTIES["GlobalSecondaryIndexes"][0] | {"Projection": {"ProjectionType": "ALL"}}
+                "AttributeDefinitions": [
+                    {"AttributeName": "code", "AttributeType": "N"},
+                    PROPERTIES["AttributeDefinitions"][1],
                 ]
             },
-            "index by-url",
+            "keys",
         ),
+        ({"GlobalSecondaryIndexes": []}, "index by-url"),
+        ({"GlobalSecondaryIndexes": [INDEX | {"Projection": {"ProjectionType": "ALL"}}]}, "index by-url"),
+        ({"AttributeDefinitions": PROPERTIES["AttributeDefinitions"][::-1], "ItemCount": 5}, None),
     ],
-    ids=["keys", "no index", "projection"],
+    ids=["keys", "a key's type", "no index", "projection", "order"],
 )
-def test_another_schema_is_noticed(changes, part):
+def test_given_two_tables_when_compared_then_what_differs_is_named(changes, part):
     before, after = schema(PROPERTIES), schema(PROPERTIES | changes)
 
-    assert before.get(part) != after.get(part)
+    assert [name for name in before if before[name] != after.get(name)] == ([part] if part else [])
 
 
-def test_another_type_of_key_is_noticed():
-    definitions = [{"AttributeName": "code", "AttributeType": "N"}, PROPERTIES["AttributeDefinitions"][1]]
-
-    assert schema(PROPERTIES)["keys"] != schema(PROPERTIES | {"AttributeDefinitions": definitions})["keys"]
-
-
-def test_the_engines_port_can_be_set(monkeypatch):
+def test_given_a_port_when_set_then_it_is_the_engines(monkeypatch):
     monkeypatch.delenv("DYNAMODB_PORT", raising=False)
     assert dynamodb.default_port() == 8000
     monkeypatch.setenv("DYNAMODB_PORT", "8123")
@@ -107,7 +95,7 @@ def test_the_engines_port_can_be_set(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "²"])
-def test_a_port_that_is_none_is_refused(monkeypatch, text):
+def test_given_a_port_that_is_none_when_set_then_it_is_refused(monkeypatch, text):
     monkeypatch.setenv("DYNAMODB_PORT", text)
 
     with pytest.raises(LocalError, match="DYNAMODB_PORT"):

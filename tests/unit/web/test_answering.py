@@ -8,6 +8,7 @@ import pytest
 from squrl import errors, telemetry
 from squrl.invocation import Invocation
 from squrl.ports import Throttled, Unavailable
+from squrl.settings import ApiSettings
 from squrl.web.answering import answer
 from squrl.web.request import DIRECT
 from squrl.web.response import Response
@@ -33,9 +34,18 @@ def raising(error: Exception) -> Any:
     return operation
 
 
-def result(event: Any, operations: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+def settings(origin_secret: str = "", domain_name: str = "") -> ApiSettings:
+    return ApiSettings(
+        table_name="squrl-urls-test",
+        durable_table_name="squrl-durable-test",
+        domain_name=domain_name,
+        origin_secret=origin_secret,
+    )
+
+
+def result(event: Any, operations: dict[str, Any], origin_secret: str = "") -> tuple[int, dict[str, Any]]:
     """Return status and body of an answer, in whichever form its event asks for."""
-    told = answer(event, Invocation(5000), operations, has_domain=False)
+    told = answer(event, Invocation(5000), operations, settings(origin_secret))
     return (told["statusCode"], json.loads(told["body"])) if "statusCode" in told else (told.pop("status", 200), told)
 
 
@@ -91,3 +101,42 @@ def test_given_a_defect_when_raised_then_nothing_of_the_inside_is_told(event, ca
     assert (status, body["error"], body["details"]) == (500, "InternalServerError", None)
     assert "secret" not in str(body).lower()
     assert type(cause).__name__ not in str(body)
+
+
+def addressed(request: Any, invocation: Invocation) -> Response:
+    return Response(200, {"client": request.client_address})
+
+
+CDN = {"CloudFront-Viewer-Address": "198.51.100.10:46532"}
+
+
+@pytest.mark.parametrize(
+    ("secret", "headers", "client"),
+    [
+        ("", CDN | {"X-Origin-Secret": "any"}, "192.0.2.44"),  # anybody may write these headers
+        ("s3cret", CDN | {"X-Origin-Secret": "s3cret"}, "198.51.100.10"),
+        ("s3cret", CDN | {"X-Origin-Secret": "s3cret "}, None),
+        ("s3cret", CDN | {"X-Origin-Secret": "\u00e9\ud800"}, None),
+        ("s3cret", CDN | {"X-Origin-Secret": ["s3cret"]}, None),
+        ("s3cret", CDN | {"X-Origin-Secret": ""}, None),
+        ("s3cret", CDN, None),
+    ],
+    ids=ascii,
+)
+def test_given_a_cdn_or_none_when_requested_then_its_secret_opens_the_door(secret, headers, client):
+    told = result(HTTP | {"headers": headers}, {HTTP["routeKey"]: addressed}, secret)
+
+    assert told[0] == (403 if client is None else 200)
+    assert (told[1].get("error"), told[1].get("client")) == ("Forbidden" if client is None else None, client)
+
+
+def test_given_a_cdn_when_invoked_directly_then_iam_has_opened_the_door():
+    assert result({}, {DIRECT: addressed}, "s3cret") == (200, {"client": None})
+
+
+@pytest.mark.parametrize(("domain", "is_told"), [("go.example.com", True), ("", False)])
+@pytest.mark.parametrize("event", [HTTP, {"Records": []}], ids=["http", "another kind"])
+def test_given_a_domain_when_answered_then_browsers_use_https_only(event, domain, is_told):
+    told = answer(event, Invocation(5000), {}, settings(domain_name=domain))
+
+    assert ("Strict-Transport-Security" in told["headers"]) is is_told

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squrl.errors import ValidationError
-from squrl.web.request import DIRECT, Request, UnknownEventError, host_of
+from squrl.errors import PayloadTooLarge, ValidationError
+from squrl.web.request import DIRECT, MAX_BODY, Request, UnknownEventError, host_of
 from tests.support import events
 
 # Text as json.loads yields it: lone surrogates included.
@@ -51,7 +51,8 @@ def test_given_an_event_of_another_kind_when_read_then_it_is_refused(kind):
 def test_given_an_http_event_when_read_then_route_and_address_are_its_own():
     request = Request(http())
 
-    assert (request.is_http, request.route, request.source_ip) == (True, "POST /create", "198.51.100.7")
+    assert (request.is_http, request.route, request.method) == (True, "POST /create", "POST")
+    assert request.client_address == "198.51.100.7"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,8 @@ def test_given_an_http_event_when_read_then_route_and_address_are_its_own():
 def test_given_anything_else_when_read_then_it_is_a_direct_invocation(event):
     request = Request(event)
 
-    assert (request.is_http, request.route, request.source_ip, request.origins) == (False, DIRECT, None, [])
+    assert (request.is_http, request.route, request.method) == (False, DIRECT, "")
+    assert (request.client_address, request.origins) == (None, [])
 
 
 @pytest.mark.parametrize(
@@ -120,18 +122,60 @@ def test_given_an_origin_when_its_host_is_asked_for_then_it_is_without_port(orig
 
 
 @pytest.mark.parametrize(
-    ("parameters", "value"),
+    ("viewer", "address"),
     [
-        *(({"short_code": text}, text) for text in ("b3xK9mP", "a/b ü", "")),
-        *(({"short_code": wrong}, "") for wrong in (None, 42, ["b3xK9mP"])),
-        *((wrong, "") for wrong in ({"another": "b3xK9mP"}, {}, None, "short_code", ["short_code"])),
+        ("198.51.100.10:46532", "198.51.100.10"),
+        ("2001:db8:0:0:0:0:0:1:46532", "2001:db8:0:0:0:0:0:1"),  # as CloudFront writes it
+        ("[2001:db8::1]:46532", "2001:db8::1"),
+        *((wrong, "") for wrong in ("", "198.51.100.10", None, 42, ["198.51.100.10:46532"])),
     ],
 )
-def test_given_path_parameters_when_one_is_asked_for_then_it_is_text_or_empty(parameters, value):
-    found = Request(http(pathParameters=parameters)).path_parameter("short_code")
+def test_given_a_cdn_when_asked_for_the_client_then_it_is_the_cdns(viewer, address):
+    event = http(headers={"cloudfront-viewer-address": viewer})
 
-    assert found == value
-    assert Request(http()).path_parameter("short_code") == ""
+    clients = [Request(event, is_behind_cdn=is_behind).client_address for is_behind in (True, False)]
+
+    assert clients == [address, "198.51.100.7"]
+    assert Request({}, is_behind_cdn=True).client_address is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        *((text, text) for text in ("b3xK9mP", "a/b \u00fc", "", "~", "a+", "-_-", ".a", "/a", "a.b", "a" * 512)),
+        *(
+            (f"b3xK9mP{behind}", "b3xK9mP")
+            for behind in ("/", "//", ".,;:!?", ")]}>", "'\"", " \t\n\u00a0", "/." * 200)
+        ),
+        *((f"b3xK9mP{behind}", "b3xK9mP") for behind in ("\u2019", "\u201d", "\u00bb", "\u00ab", "\u203a", "\u201e/")),
+        ("b3xK9mP/x/", "b3xK9mP/x"),
+        (".", ""),
+        ("a" * 513 + "/", "a" * 512),  # no code is that long, so the rest is no matter
+        ("/" * 10**6, ""),
+    ],
+    ids=lambda text: ascii(text)[:30],
+)
+@pytest.mark.timeout(2)
+def test_given_a_code_as_people_copy_it_when_asked_for_then_it_is_what_can_be_one(text, code):
+    by_route = Request(http(pathParameters={"short_code": text}, rawPath="/other")).short_code()
+    by_default = Request(http(routeKey="$default", rawPath=f"/{text}")).short_code()
+
+    assert (by_route, by_default) == (code, code)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"short_code": None}, {"short_code": 42}, {"another": "a"}, {}, None, "a", ["a"]], ids=str
+)
+@pytest.mark.parametrize("path", [None, 42, ["/a"], "", "/"], ids=str)
+def test_given_no_code_when_asked_for_then_it_is_empty(wrong, path):
+    assert Request(http(pathParameters=wrong, rawPath=path)).short_code() == ""
+    assert Request(http()).short_code() == ""
+
+
+def test_given_headers_when_one_is_asked_for_then_it_is_text_in_any_case():
+    request = Request(http(headers={"X-One": "1", "x-two": ["2"], "X-THREE": None}))
+
+    assert [request.header(name) for name in ("x-one", "x-two", "x-three", "x-four")] == ["1", "", "", ""]
 
 
 @given(st.dictionaries(texts, values, max_size=4))
@@ -152,13 +196,53 @@ def test_given_text_beyond_ascii_when_it_is_in_the_body_then_it_comes_through():
     assert Request(http(**encoded(event["body"].encode()))).fields() == fields
 
 
+@pytest.mark.parametrize("form", [lambda body: {"body": body.decode()}, encoded], ids=["text", "base64"])
+def test_given_a_body_of_32_kb_when_one_byte_is_added_then_it_is_not_read(form):
+    longest = b'{"a": "' + b"\xc3\xa9" * 16_379 + b'z"}'
+
+    fields = Request(http(**form(b"\xef\xbb\xbf" + longest[:-5] + b'"}'))).fields()
+
+    assert len(longest) == MAX_BODY == 32_768
+    assert len(fields["a"]) == 16_378
+    assert Request(http(**form(longest))).fields()["a"][-1] == "z"
+    for longer in (longest + b" ", b"x" * 32_769, b"[" * 10**6):
+        with pytest.raises(PayloadTooLarge):
+            Request(http(**form(longer))).fields()
+
+
+def test_given_base64_that_is_too_long_when_read_then_it_is_not_decoded():
+    with pytest.raises(PayloadTooLarge):
+        Request(http(body="*" * 10**6, isBase64Encoded=True)).fields()
+
+
 TEXTS: list[Any] = [
     *("", " ", "null", "true", "24", '"text"', "[]", '[{"original_url": "x"}]', "{", "{}}", "{'a': 1}", '{"a": 1,}'),
-    *("a=b", "e30=", "[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "\ud800", "\x00", '{"a": NaN}', '{"a": -Infinity}'),
+    *(
+        "a=b",
+        "e30=",
+        "[" * 30_000,
+        '{"a":' * 6_000,
+        "9" * 5_000,
+        "\ufeff",
+        "\ufeff\ufeff{}",
+        "\ud800",
+        "\x00",
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+    ),
     *(None, 42, ["e30="], {}),
 ]
 BASE64: list[Any] = ["", "{}", "e30", "e30==\n=", "*** ***", "\u00fc", "\ud800", None, 42, ["e30="], {}]
-OCTETS = [b"\xff\xfe\xfd", b'{"original_url": "\xff"}', b"[]", b"", base64.b64encode(b"{}")]
+OCTETS = [
+    "{}".encode("utf-16"),
+    "{}".encode("utf-32-le"),
+    "{}".encode("utf-16-be"),
+    b"\xff\xfe\xfd",
+    b'{"original_url": "\xff"}',
+    b"[]",
+    b"",
+    base64.b64encode(b"{}"),
+]
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,8 @@ def _canonical(name: str) -> str:
 
 def _ipv4(text: str, *, otherwise: str) -> str:
     """Return an IPv4 address in its usual spelling. The C library reads the spellings that browsers do."""
+    if re.search(r"\s", text):  # behind which the C library reads no further
+        return otherwise
     try:
         return socket.inet_ntoa(socket.inet_aton(text))
     except (OSError, ValueError):

@@ -106,19 +106,35 @@ def shorten(request: CreateRequest, caller: Caller, now: int, ports: Ports, rule
 
 
 def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
-    """Claim one code; ``None`` when it is another link's."""
-    # A link may expire or be disabled between the claim and its renewal: then the table decides once more.
+    """Claim one code; ``None`` when it is another link's.
+
+    Raises
+    ------
+    Gone
+        If it is this very link's, which was disabled.
+    """
+    # A link may be collected between the claim and its renewal: then the table decides once more.
     for _ in range(2):
         claim = store.claim(link, now)
         if isinstance(claim, Claimed):
             return Shortened(link, created=True)
-        holder = claim.link
-        # Who doesn't ask for a code gets none that somebody chose.
-        if holder.kind != link.kind or (holder.custom_code and not link.custom_code):
+        if not _is_shared(claim.link, link):
             return None
-        if holder.status == DISABLED:
-            raise Gone("This link was disabled")
-        renewed = holder if link.kind.ttl_hours is None else store.renew(link.short_code, link.kind, now)
-        if renewed is not None and renewed.kind == link.kind and renewed.is_live(now):
+        renewed = claim.link if link.kind.ttl_hours is None else store.renew(link.short_code, link.kind, now)
+        if renewed is None:
+            continue
+        if not _is_shared(renewed, link):  # its code changed hands, or it was disabled
+            return None
+        if renewed.is_live(now):
             return Shortened(renewed, created=False)
     return None
+
+
+def _is_shared(holder: Link, link: Link) -> bool:
+    """Tell whether the link that has the code of `link` is what is asked for."""
+    # Who doesn't ask for a code gets none that somebody chose.
+    if holder.kind != link.kind or (holder.custom_code and not link.custom_code):
+        return False
+    if holder.status == DISABLED:
+        raise Gone("This link was disabled")
+    return True

@@ -5,6 +5,7 @@ The SDK tries nothing again: it would repeat a counter's update after a time-out
 
 import functools
 import random
+import threading
 import time
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -86,13 +87,15 @@ def connect(service: str, url: str | None = None) -> Any:  # noqa: ANN401 (each 
 
 
 _used_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # when each client was asked last
+_DROPPING = threading.Lock()  # the domain lists are read in a thread, by the same client: the second finds it done
 
 
 def _drop_idle_connections(client: Any) -> None:  # noqa: ANN401
-    now = time.time()
-    if not 0 <= now - _used_at.get(client, now) <= IDLE:
-        client.close()  # it connects again by itself
-    _used_at[client] = now
+    with _DROPPING:
+        now = time.time()
+        if not 0 <= now - _used_at.get(client, now) <= IDLE:
+            client.close()  # it connects again by itself
+        _used_at[client] = now
 
 
 class ConditionFailed(Exception):

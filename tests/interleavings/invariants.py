@@ -1,0 +1,288 @@
+"""What must hold in every order, whoever calls and whenever."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cache
+from itertools import takewhile
+from typing import Any
+
+from squrl import codes
+from squrl.clicks import Click
+from squrl.errors import ConflictError, Gone, NotFound
+from squrl.follow import Outcome
+from squrl.late_clicks import Batch, add_late_clicks
+from squrl.links import ACTIVE, DISABLED, Kind, Link
+from squrl.ports import Claimed, Counted, StoreError
+from squrl.shorten import Shortened
+from tests.interleavings.callers import Request, Visit
+from tests.interleavings.scheduler import Caller, Order, Step, World, orders
+from tests.support.fakes import FakeLinkStore, FakeSecretStore
+
+LATER = 60  # seconds after an order in which the queue is emptied
+
+
+class Violation(AssertionError):
+    """A rule is broken: the text has the rule, and the order or the step that breaks it."""
+
+    def __init__(self, rule: str, where: object) -> None:
+        super().__init__(f"{rule}\n{where}")
+        self.rule = rule
+
+
+def check(world: World, callers: Iterable[Caller], faults: int = 0) -> int:
+    """Check every order of some callers' calls in a world; return how many there were.
+
+    Raises
+    ------
+    Violation
+        At the first step or order that breaks a rule.
+    """
+    number = 0
+    for order in orders(world, callers, check_step, faults):
+        check_order(order)
+        number += 1
+    return number
+
+
+def check_step(step: Step) -> None:
+    """Hold what one call did to the tables against what it may do."""
+    before, after = step.before.links, step.after.links
+    if step.before is not step.after:
+        for code in before.keys() | after.keys():
+            old, new = before.get(code), after.get(code)
+            rule = None if old == new else _broken_rule(step, old, new)
+            if rule:
+                raise Violation(rule, step)
+    if isinstance(step.answer, Counted) and clicks_of(step) != 1:
+        raise Violation("what is told to be counted is counted", step)
+
+
+def _broken_rule(step: Step, old: Link | None, new: Link | None) -> str | None:
+    method, args = step.call
+    if new is None:
+        is_due = method == "collect" and old is not None and old.status == ACTIVE and not old.is_live(args[1])
+        return None if is_due else "only what has expired is collected, and nothing disabled"
+    if old is None:
+        is_fresh = method == "claim" and new == args[0] and (new.click_count, new.status) == (0, ACTIVE)
+        return None if is_fresh else "what isn't there comes by a claim alone, with no clicks"
+    if (old.created_at, old.kind, old.custom_code) != (new.created_at, new.kind, new.custom_code):
+        is_its_own = method == "claim" and new == args[0] and old.kind == new.kind
+        if not is_its_own:
+            return "nobody inherits a code before it is collected"
+        return None if old.status == ACTIVE and not old.is_live(args[1]) else "only an expired link is claimed"
+    return _broken_rule_of_one_link(step, old, new)
+
+
+def _broken_rule_of_one_link(step: Step, old: Link, new: Link) -> str | None:
+    method, args = step.call
+    if old.status != new.status and method != {ACTIVE: "enable", DISABLED: "disable"}[new.status]:
+        return "only an operator disables and enables"
+    if old.expires_at != new.expires_at:
+        if old.status == DISABLED:
+            return "nothing that is disabled is renewed"
+        if old.expires_at is None or new.expires_at is None or new.expires_at < old.expires_at:
+            return "nothing is shortened"
+    added = new.click_count - old.click_count
+    if added and method == "count_click":
+        return None if added == 1 and old.is_live(args[1]) else "a click is counted once, on a live link"
+    if added and method == "add_clicks":
+        _, created_at, clicks = args
+        fresh = clicks.keys() - step.before.late_clicks
+        is_right = created_at == old.created_at and added == len(fresh) and fresh <= step.after.late_clicks
+        return None if is_right else "a late click is counted once, and for its own link"
+    return "only clicks are counted" if added else None
+
+
+def clicks_of(step: Step) -> int:
+    """Return how many clicks one call added."""
+    if step.call.method not in {"count_click", "add_clicks"}:
+        return 0
+    return _clicks(step.after) - _clicks(step.before)
+
+
+def _clicks(world: World) -> int:
+    return sum(link.click_count for link in world.links.values())
+
+
+def check_order(order: Order) -> None:
+    """Hold what the callers were told, and what is there at the end, against the whole of an order."""
+    visits = [
+        (order.during(caller), visit)
+        for caller, outcome in order.outcomes.items()
+        if isinstance(outcome, tuple) and isinstance(outcome[0], Visit)
+        for visit in outcome
+    ]
+    clicks = [visit.outcome for _, visit in visits]
+    broken = (
+        _creators(order)
+        or _one_link(order)
+        or _visitors(order, visits)
+        or _clicks_told(order, clicks)
+        or _clicks_queued(order, clicks)
+    )
+    if broken:
+        raise Violation(broken, order)
+
+
+def _creators(order: Order) -> str | None:
+    """Whoever asked for a link was told the truth."""
+    made = []
+    for caller, outcome in order.outcomes.items():
+        if isinstance(caller.about, Request):
+            broken = _creator(order, caller, caller.about, outcome)
+            if broken:
+                return broken
+            if isinstance(outcome, Shortened) and outcome.created:
+                made.append((outcome.link.short_code, outcome.link.created_at))
+    if len(made) > len(set(made)) and not lost_a_claim(order):
+        return "a link is new to one creator"
+    claims = {
+        (step.call.args[0].short_code, step.call.args[0].created_at)
+        for step in order.steps
+        if type(step.answer) is Claimed
+    }
+    return None if claims == set(made) else "who claims a link is told so"
+
+
+def _creator(order: Order, caller: Caller, request: Request, outcome: Any) -> str | None:
+    kind, custom_code, _ = request
+    worlds = order.during(caller)
+    if isinstance(outcome, Shortened):
+        return _creators_link(worlds, request, outcome.link)
+    if isinstance(outcome, Gone):
+        is_true = any(is_disabled(world, kind, custom_code) for world in worlds)
+        return None if is_true else "a creator is told that its link is disabled only if it is"
+    if isinstance(outcome, ConflictError):
+        rows = [world.links.get(custom_code or "") for world in worlds]
+        is_true = any(row is not None and row.kind != kind for row in rows)
+        return None if is_true else "a creator is told that its code is taken only if it is"
+    has_fault = any(step.fault for step in order.steps if step.caller is caller)
+    return None if has_fault else "a request fails only if the store does"
+
+
+def _creators_link(worlds: list[World], request: Request, link: Link) -> str | None:
+    kind, custom_code, now = request
+    rules = {
+        "a creator gets a live link of its kind": link.kind == kind and link.is_live(now),
+        "who asks for no code gets none that somebody chose": custom_code or not link.custom_code,
+        "who asks for a code gets that or none": custom_code in {None, link.short_code},
+        "a creator is told of a link as it was while the request ran": link
+        in [world.links.get(link.short_code) for world in worlds],
+        "what is disabled is not made again": not all(
+            is_disabled(world, kind, custom_code, before=link.short_code) for world in worlds
+        ),
+    }
+    return next((rule for rule, holds in rules.items() if not holds), None)
+
+
+def is_disabled(world: World, kind: Kind, custom_code: str | None, before: str = "") -> bool:
+    """Tell whether a link that a request would make, or be given, is disabled; one that is tried before a code."""
+    tried = takewhile(before.__ne__, [custom_code] if custom_code else derived(kind))
+    rows = (world.links.get(code) for code in tried)
+    return any(
+        row is not None and row.kind == kind and row.status == DISABLED and (custom_code or not row.custom_code)
+        for row in rows
+    )
+
+
+def lost_a_claim(order: Order) -> bool:
+    """Tell whether a claim is in the order that was repeated: it can't tell its own row from an identical request's."""
+    return any(step.fault and step.fault.is_repeated and step.call.method == "claim" for step in order.steps)
+
+
+@cache
+def derived(kind: Kind) -> tuple[str, ...]:
+    """Return the codes that a kind's links have, in the order in which they are tried."""
+    return tuple(codes.derive(kind, probe, FakeSecretStore().secret()) for probe in range(codes.PROBES))
+
+
+def _one_link(order: Order) -> str | None:
+    """All identical requests get one link, and there is one."""
+    told: defaultdict[Kind, set[str]] = defaultdict(set)
+    for caller, outcome in order.outcomes.items():
+        if isinstance(outcome, Shortened) and caller.about.custom_code is None:
+            told[caller.about.kind].add(outcome.link.short_code)
+            told[caller.about.kind] |= {
+                row.short_code
+                for row in order.last.links.values()
+                if row.kind == caller.about.kind and not row.custom_code and row.is_live(caller.about.now)
+            }
+    for kind, short_codes in told.items():
+        if len(short_codes) > 1 and not an_earlier_code_came_free(order, kind):
+            return "identical requests share one link"
+    return None
+
+
+def an_earlier_code_came_free(order: Order, kind: Kind) -> bool:
+    """Tell whether a code of this kind was another link's, and then was not: what can still make two links."""
+    return any(
+        is_anothers(step.before.links.get(code), kind) and not is_anothers(step.after.links.get(code), kind)
+        for code in derived(kind)
+        for step in order.steps
+    )
+
+
+def is_anothers(row: Link | None, kind: Kind) -> bool:
+    """Tell whether a row is in the way of a request without a code."""
+    return row is not None and (row.kind != kind or row.custom_code)
+
+
+def _visitors(order: Order, visits: list[tuple[list[World], Visit]]) -> str | None:
+    """Each visitor was sent where the code led while the visitor's process was at work, or was told why not."""
+    for worlds, (short_code, now, result) in visits:
+        if isinstance(result, StoreError):
+            if not order.has_fault:
+                return "a visitor is sent away only if the store fails"
+            continue
+        rows = [world.links.get(short_code) for world in worlds]
+        link = result.link
+        if result.miss is None:
+            places = [(row.kind, row.created_at) for row in rows if row is not None and row.is_live(now)]
+            if link is None or not link.is_live(now) or (link.kind, link.created_at) not in places:
+                return "no visitor is led to where the code doesn't lead"
+        elif isinstance(result.miss, NotFound):
+            if None not in rows:
+                return "a visitor is told that there is no link only if there is none"
+        elif all(row is not None and row.is_live(now) for row in rows):
+            return "a visitor is told that a link is gone only if it is"
+    return None
+
+
+def _clicks_told(order: Order, clicks: list[Outcome]) -> str | None:
+    """Every click that is told to be counted is counted, and no other, but for those of which nobody knows."""
+    batches = [outcome for outcome in order.outcomes.values() if isinstance(outcome, Batch)]
+    counted = sum(map(clicks_of, order.steps))
+    told = clicks.count(Outcome.COUNTED) + sum(batch.added for batch in batches)
+    unknown = clicks.count(Outcome.UNCERTAIN) + sum(len(batch.returned) for batch in batches)
+    return None if told <= counted <= told + unknown else "no click is counted twice or lost"
+
+
+def _clicks_queued(order: Order, clicks: list[Outcome]) -> str | None:
+    """Whatever is in the queue at the end is counted once, or its link is no more."""
+    queued, unknown = clicks.count(Outcome.QUEUED), clicks.count(Outcome.UNCERTAIN)
+    messages = dict.fromkeys(order.last.messages)
+    if not queued <= len(messages) - len(order.first.messages) <= queued + unknown:
+        return "what is told to be queued is in the queue"
+    if order.last.messages == order.first.messages and order.last.late_clicks == order.first.late_clicks:
+        return None
+    waiting = [click for click in messages if click.id not in order.last.late_clicks]
+    countable = [click for click in waiting if is_there(order.last, click.short_code, click.created_at)]
+    added = empty_queue(tuple(order.last.links.values()), order.last.late_clicks, order.last.messages)
+    return None if added == (len(countable), 0) else "a click in the queue is counted once, however often it comes"
+
+
+@cache
+def empty_queue(links: tuple[Link, ...], known: frozenset[str], messages: tuple[Click, ...]) -> tuple[int, int]:
+    """Return how many clicks are added when all messages come at the end, and when they come once more."""
+    store = FakeLinkStore(*links)
+    store.late_clicks = set(known)
+    bodies = {str(number): click.to_message() for number, click in enumerate(messages)}
+    now = max(click.clicked_at for click in messages) + LATER
+    first, again = (add_late_clicks(bodies, store, now).added for _ in range(2))
+    return first, again
+
+
+def is_there(world: World, short_code: str, created_at: str) -> bool:
+    """Tell whether a link still has its row."""
+    row = world.links.get(short_code)
+    return row is not None and row.created_at == created_at

@@ -1,0 +1,254 @@
+"""Every rule can be broken: a fault that is put into the store or a use case is found, by the rule that it breaks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import pytest
+
+from squrl import codes, follow, shorten
+from squrl.errors import Gone
+from squrl.follow import Outcome, RecentLinks
+from squrl.links import ACTIVE, DISABLED, Kind, Link
+from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted, Unavailable
+from tests.interleavings.invariants import Violation, check, derived, empty_queue
+from tests.interleavings.scheduler import World
+from tests.interleavings.test_interleavings import EXPIRY, ONE_DAY, teams, worlds
+from tests.support.fakes import FakeLinkStore
+
+read = RecentLinks.read
+count_click = FakeLinkStore.count_click
+claim_code = shorten._claim  # noqa: SLF001 (to be wrapped)
+count = follow._count  # noqa: SLF001
+
+
+def claims_if(is_free: Callable[[Link, Link, int], bool]) -> Any:
+    def claim(store: FakeLinkStore, link: Link, now: int) -> Claimed | HeldBy:
+        holder = store.links.get(link.short_code)
+        if holder is not None and not is_free(holder, link, now):
+            return HeldBy(holder)
+        store.links[link.short_code] = link
+        return Claimed(link)
+
+    return claim
+
+
+def claims_nothing(store: FakeLinkStore, link: Link, now: int) -> Claimed:
+    store.links.setdefault(link.short_code, link)
+    return Claimed(link)
+
+
+def renews_if(is_renewable: Callable[[Link, int], bool], *, writes: bool = True, **changes: Any) -> Any:
+    def renew(store: FakeLinkStore, short_code: str, kind: Kind, now: int) -> Link | None:
+        link = store.links.get(short_code)
+        if link is None or link.kind != kind or not is_renewable(link, now):
+            return link
+        renewed = replace(link, expires_at=kind.expires_at(now), **changes)
+        if writes:
+            store.links[short_code] = renewed
+        return renewed
+
+    return renew
+
+
+def counts_when_disabled(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
+    link = store.links.get(short_code)
+    if link is None:
+        return NotCounted(None)
+    store.links[short_code] = replace(link, click_count=link.click_count + 1)
+    return Counted(store.links[short_code])
+
+
+def tells_what_it_does_not_count(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
+    link = store.links.get(short_code)
+    return Counted(link) if link is not None and link.is_live(now) else NotCounted(link)
+
+
+def forgets_late_clicks(store: FakeLinkStore, short_code: str, created_at: str, clicks: Any) -> LateClicks:
+    link = store.links.get(short_code)
+    if link is None or link.created_at != created_at:
+        return LateClicks(0, len(clicks))
+    store.links[short_code] = replace(link, click_count=link.click_count + len(clicks))
+    return LateClicks(len(clicks), 0)
+
+
+def brings_a_row_back(store: FakeLinkStore, short_code: str, created_at: str, clicks: Any) -> LateClicks:
+    link = store.links.get(short_code) or Link(short_code, ONE_DAY, created_at, None)
+    store.links[short_code] = replace(link, click_count=link.click_count + len(clicks))
+    return LateClicks(len(clicks), 0)
+
+
+def shares_if(is_shared: Callable[[Link, Link], bool], is_gone: Callable[[Link, Link], bool]) -> Any:
+    def decide(holder: Link, link: Link) -> bool:
+        if is_gone(holder, link):
+            raise Gone("")
+        return is_shared(holder, link)
+
+    return decide
+
+
+def is_same(holder: Link, link: Link) -> bool:
+    return holder.kind == link.kind and (not holder.custom_code or link.custom_code)
+
+
+def is_own_and_disabled(holder: Link, link: Link) -> bool:
+    return is_same(holder, link) and holder.status == DISABLED
+
+
+def repeats_a_click(short_code: str, now: int, ports: follow.Ports) -> tuple[Link | None, Outcome]:
+    try:
+        counted = ports.store.count_click(short_code, now)
+    except Unavailable:
+        return count(short_code, now, ports)
+    return counted.link, Outcome.COUNTED if isinstance(counted, Counted) else Outcome.NONE
+
+
+def remembers(change: Callable[[Link], Link | None]) -> Any:
+    def remember(recent: RecentLinks, short_code: str, store: Any, now: int) -> Link | None:
+        link = read(recent, short_code, store, now)
+        return link and change(link)
+
+    return remember
+
+
+def does_not_read(recent: RecentLinks, short_code: str, store: Any, now: int) -> None:
+    raise Unavailable
+
+
+FAULTS: list[tuple[str, Any, str, Any]] = [
+    # The store's
+    (
+        "nobody inherits a code before it is collected",
+        FakeLinkStore,
+        "claim",
+        claims_if(lambda holder, _, now: holder.status == ACTIVE and not holder.is_live(now)),
+    ),
+    (
+        "only an expired link is claimed",
+        FakeLinkStore,
+        "claim",
+        claims_if(lambda holder, link, now: holder.kind == link.kind and not holder.is_live(now)),
+    ),
+    ("a link is new to one creator", FakeLinkStore, "claim", claims_nothing),
+    ("nothing is shortened", FakeLinkStore, "renew", renews_if(Link.is_live)),
+    ("nothing that is disabled is renewed", FakeLinkStore, "renew", renews_if(lambda link, _: True)),
+    (
+        "only an operator disables and enables",
+        FakeLinkStore,
+        "renew",
+        renews_if(lambda link, _: link.status == DISABLED, status=ACTIVE),
+    ),
+    (
+        "a creator is told of a link as it was while the request ran",
+        FakeLinkStore,
+        "renew",
+        renews_if(Link.is_live, writes=False),
+    ),
+    (
+        "only what has expired is collected, and nothing disabled",
+        Link,
+        "collect_at",
+        property(lambda link: link.expires_at),
+    ),
+    ("a click is counted once, on a live link", FakeLinkStore, "count_click", counts_when_disabled),
+    ("what is told to be counted is counted", FakeLinkStore, "count_click", tells_what_it_does_not_count),
+    ("a late click is counted once, and for its own link", FakeLinkStore, "add_clicks", forgets_late_clicks),
+    ("what isn't there comes by a claim alone, with no clicks", FakeLinkStore, "add_clicks", brings_a_row_back),
+    (
+        "a click in the queue is counted once, however often it comes",
+        FakeLinkStore,
+        "add_clicks",
+        lambda store, short_code, created_at, clicks: LateClicks(0, len(clicks)),
+    ),
+    ("what is told to be queued is in the queue", World, "_send", lambda world, click: (True, world)),
+    # Shortening's
+    ("a creator gets a live link of its kind", shorten, "_is_shared", lambda holder, link: True),
+    (
+        "who asks for no code gets none that somebody chose",
+        shorten,
+        "_is_shared",
+        shares_if(lambda holder, link: holder.kind == link.kind, is_own_and_disabled),
+    ),
+    (
+        "what is disabled is not made again",
+        shorten,
+        "_is_shared",
+        lambda holder, link: is_same(holder, link) and holder.status == ACTIVE,
+    ),
+    (
+        "a creator is told that its link is disabled only if it is",
+        shorten,
+        "_is_shared",
+        shares_if(is_same, lambda holder, link: holder.status == DISABLED),
+    ),
+    (
+        "a creator is told that its code is taken only if it is",
+        shorten,
+        "_is_shared",
+        shares_if(lambda holder, link: is_same(holder, link) and not link.custom_code, is_own_and_disabled),
+    ),
+    (
+        "a request fails only if the store does",
+        codes,
+        "candidates",
+        lambda kind, secret: derived(kind)[:1],
+    ),
+    ("identical requests share one link", codes, "candidates", lambda kind, secret: [codes.draw()]),
+    (
+        "who asks for a code gets that or none",
+        shorten,
+        "_claim",
+        lambda link, store, now: claim_code(replace(link, short_code=link.short_code[::-1]), store, now),
+    ),
+    (
+        "who claims a link is told so",
+        shorten,
+        "_claim",
+        lambda link, store, now: (made := claim_code(link, store, now)) and made._replace(created=False),
+    ),
+    # Following's
+    ("a visitor is sent away only if the store fails", RecentLinks, "read", does_not_read),
+    (
+        "a visitor is told that there is no link only if there is none",
+        RecentLinks,
+        "read",
+        remembers(lambda link: None),
+    ),
+    (
+        "a visitor is told that a link is gone only if it is",
+        RecentLinks,
+        "read",
+        remembers(lambda link: replace(link, status=DISABLED)),
+    ),
+    (
+        "no visitor is led to where the code doesn't lead",
+        RecentLinks,
+        "read",
+        remembers(lambda link: replace(link, status=ACTIVE)),
+    ),
+    ("no click is counted twice or lost", follow, "_count", repeats_a_click),
+]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered():
+    empty_queue.cache_clear()
+    yield
+    empty_queue.cache_clear()
+
+
+@pytest.mark.parametrize(("rule", "where", "name", "fault"), FAULTS, ids=[fault[0] for fault in FAULTS])
+def test_given_a_fault_when_gone_through_then_its_rule_is_broken(monkeypatch, rule, where, name, fault):
+    monkeypatch.setattr(where, name, fault)
+    broken = set()
+
+    for world, team in product(worlds(ONE_DAY).values(), teams(2, ONE_DAY, clocks=(EXPIRY - 1, EXPIRY))):
+        try:
+            check(world, team, faults=1)
+        except Violation as violation:
+            broken.add(violation.rule)
+        if rule in broken:
+            break
+
+    assert rule in broken
