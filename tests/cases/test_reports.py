@@ -2,12 +2,15 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from squrl.links import Kind, Link
 from tests.support import events
-from tests.support.functions import Functions
+from tests.support.functions import ROOT, Functions
 from tests.support.runtime import running
 
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
@@ -72,9 +75,7 @@ class TestLogLevel:
     def test_given_debug_when_invoked_then_only_squrls_own_records_are_written(self, logged):
         records, metrics = logged("DEBUG", REDIRECT | {"pathParameters": {"short_code": "~nope~"}})
 
-        assert [record["message"] for record in records if record.get("error_type")] == [
-            "There is no link with this code"
-        ]
+        assert "NotFound" in [record.get("error_type") for record in records]
         assert {record["service"] for record in records} == {"squrl-redirect-local"}
         assert metrics
 
@@ -199,3 +200,23 @@ def test_given_characters_that_no_uri_may_hold_when_followed_then_they_are_encod
 
 def test_given_a_redirect_when_answered_then_the_linking_page_decides_over_the_referrer(functions):
     assert "Referrer-Policy" not in follow(functions, "https://example.com/")
+
+
+VALUES: dict[str, list[Any]] = {
+    "ttl_hours": [1, 24, 24.0, 2.4e1, 87_600, 87_600.0, 1e3, None, 0, 24.5, -24.0, 87_601.0, True, "24", [24], {}],
+    "custom_code": ["abc", "a" * 20, None, "ab", "a" * 21, "a b", 123, 123.0, True, []],
+    "redirect_type": ["301", "302", None, "303", "", 301, 301.0, 302, []],
+    "original_url": ["https://example.com/", 1, True, [], {}],
+    "unknown": [None, 1, ""],
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in VALUES.items() for value in values])
+def test_given_a_value_when_posted_then_it_is_taken_as_the_api_is_described(functions, field, value):
+    body = {"original_url": "https://example.com/", field: value}
+    description = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["components"]["schemas"]
+    is_described = Draft202012Validator(description["CreateRequest"]).is_valid(body)
+
+    status, _ = post(functions, body)
+
+    assert status == (201 if is_described else 400)

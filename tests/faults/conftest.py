@@ -30,6 +30,11 @@ def pytest_configure(config):
     config.stash[FINDINGS] = []
 
 
+@pytest.fixture
+def findings(pytestconfig):
+    return pytestconfig.stash[FINDINGS]
+
+
 @pytest.fixture(scope="session")
 def database(tables) -> Iterator[Proxy]:
     # What has expired stays, and with it what was counted.

@@ -150,7 +150,8 @@ def test_given_a_cdn_when_asked_for_the_client_then_it_is_the_cdns(viewer, addre
         *((f"b3xK9mP{behind}", "b3xK9mP") for behind in ("\u2019", "\u201d", "\u00bb", "\u00ab", "\u203a", "\u201e/")),
         ("b3xK9mP/x/", "b3xK9mP/x"),
         (".", ""),
-        ("a" * 513 + "/", "a" * 512),  # no code is that long, so the rest is no matter
+        ("a" * 10**4 + "/", "a" * 10**4),
+        (")" * 10**6 + "~", ")" * 10**6 + "~"),
         ("/" * 10**6, ""),
     ],
     ids=lambda text: ascii(text)[:30],
@@ -184,7 +185,7 @@ def test_given_a_json_object_when_it_is_the_body_then_its_fields_are_those(field
 
     read = [Request(http(**each)).fields() for each in ({"body": body}, encoded(body.encode()))]
 
-    assert [json.dumps(each) for each in read] == [body, body]
+    assert [json.dumps(each) for each in read] == [json.dumps(json.loads(body, parse_int=float))] * 2
 
 
 def test_given_text_beyond_ascii_when_it_is_in_the_body_then_it_comes_through():

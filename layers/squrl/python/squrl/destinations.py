@@ -16,6 +16,7 @@ from squrl.errors import InvalidUrl
 
 MAX_BYTES = 2048  # DynamoDB's limit for an index's partition key
 MAX_CHARACTERS = 4096  # what is longer is refused before anything expensive looks at it
+_LONGEST_HOST = 1024  # of them; names in Unicode are the expensive part, and DNS's 253 bytes, even percent-encoded, fit
 
 _FORM = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):(//(?P<authority>[^/?#]*))?(?P<behind>.*)")
 # What browsers take off a pasted URL: "C0 control or space" (https://url.spec.whatwg.org/#concept-basic-url-parser).
@@ -61,6 +62,7 @@ _PRIVATE_IPV6 = tuple(
 # addresses would not know it.
 _CARRIERS = tuple(map(IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16")))
 
+_NO_NAME = "The URL must have a host with labels of 1 to 63 bytes and at most 253 bytes"
 _PRIVATE_SUFFIXES = (".local", ".localhost", ".internal", ".home.arpa")
 
 
@@ -131,6 +133,8 @@ def _split(url: str) -> tuple[str, str]:
         raise InvalidUrl("The URL must start with http:// or https://, as in https://example.com/path")
     if not form["authority"]:
         raise InvalidUrl("The URL must have a host behind http:// or https://")
+    if len(form["authority"]) > _LONGEST_HOST:
+        raise InvalidUrl(_NO_NAME)
     if "@" in form["authority"]:
         raise InvalidUrl("The URL must not contain user information")
     return scheme, form["behind"]
@@ -157,7 +161,7 @@ def _check_name(host: str) -> None:
     """Refuse what DNS can't hold (RFC 1035, section 2.3.4; RFC 1123, section 2.1)."""
     labels = host.split(".")
     if len(host) > 253 or any(not 1 <= len(label) <= 63 for label in labels):  # noqa: PLR2004 (the RFCs' numbers)
-        raise InvalidUrl("The URL must have a host with labels of 1 to 63 bytes and at most 253 bytes")
+        raise InvalidUrl(_NO_NAME)
     if any(label.startswith("-") or label.endswith("-") for label in labels):
         raise InvalidUrl("The URL must not have a host with a label that begins or ends with a hyphen")
 

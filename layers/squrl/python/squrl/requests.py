@@ -3,6 +3,8 @@
 The API's description (docs/openapi.yaml) has these models' schemas.
 """
 
+import math
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
@@ -38,7 +40,9 @@ def _is_text(value: object) -> str:
 
 
 def _as_integer(value: object) -> object:
-    """Take 24.0 for 24, as JSON Schema does: some clients write every number that way."""
+    """Take 24.0 for 24, as JSON Schema does: some clients, and `Request`, have every number that way."""
+    if isinstance(value, float) and math.isinf(value):  # what is written with hundreds of digits
+        return int(math.copysign(sys.maxsize, value))
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

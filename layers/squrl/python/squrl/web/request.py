@@ -19,11 +19,10 @@ DIRECT = "direct"  # the route of a direct invocation
 
 # What the events of AWS's other services have: load balancers, REST APIs, function URLs, queues, topics, buses.
 _OTHER_KINDS = ("requestContext", "headers", "httpMethod", "version", "Records")
-_MAX_DIGITS = 4000  # Python reads 4300 at most
 MAX_BODY = 32 * 1024  # bytes
-# What stands behind a code that was copied from a text, and that no code can have.
-_LONGEST_PATH = 512  # characters that are looked at: the longest code has 64
-_BEHIND_CODE = re.compile(r"[/\s.,;:!?)\]}>'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a]+$")
+# What stands behind a code that was copied from a text, and that no code can have. Read backwards: a search would begin
+# anew at each of many brackets.
+_BEHIND_CODE = re.compile(r"[/\s.,;:!?)\]}>'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a]*")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -102,7 +101,8 @@ class Request:
         code = _mapping(self._event.get("pathParameters")).get("short_code")
         path = self._event.get("rawPath")  # of the route $default, which takes what has a slash behind it
         text = code if isinstance(code, str) else path.removeprefix("/") if isinstance(path, str) else ""
-        return _BEHIND_CODE.sub("", text[:_LONGEST_PATH])
+        behind = _BEHIND_CODE.match(text[::-1])
+        return text[: len(text) - behind.end()] if behind else text
 
     def require_same_site(self, origins: Collection[str], cors_origin: str) -> None:
         """Refuse a request that a page of another site makes in its visitor's name.
@@ -155,7 +155,8 @@ class Request:
             if len(octets) > MAX_BODY:
                 raise PayloadTooLarge(f"body must have at most {MAX_BODY} bytes")
             # Some clients write a byte order mark, which RFC 8259 lets a reader ignore.
-            return json.loads(octets.decode("utf-8-sig"), parse_constant=_refuse, parse_int=_read_int)
+            # Every number is read as a float, since Python refuses integers of more than 4300 digits.
+            return json.loads(octets.decode("utf-8-sig"), parse_constant=_refuse, parse_int=float)
         except (ValueError, binascii.Error, RecursionError):
             return None
 
@@ -167,11 +168,6 @@ def host_of(origin: str) -> str:
 
 def _host_and_port(origin: str) -> str:
     return origin.partition("://")[2].lower()
-
-
-def _read_int(digits: str) -> int:
-    """Read an integer; of one that is too long for Python only the start, which is out of every range as well."""
-    return int(digits[:_MAX_DIGITS])
 
 
 def _refuse(constant: str) -> None:
