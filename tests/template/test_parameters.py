@@ -4,6 +4,8 @@ import itertools
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from typing import Any
 
@@ -312,3 +314,26 @@ def test_given_prod_then_samconfig_asks_before_it_changes_and_deploys_gradually(
 
     assert options["confirm_changeset"] is True
     assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 3
+
+
+def test_given_prod_when_deployed_at_once_then_that_alone_differs(tmp_path):
+    for name in ("Makefile", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".aws-sam").mkdir()
+    command = ["make", "--dry-run", "deploy", "ENV=prod", "GRADUAL=no", "--assume-old=build"]
+    printed = subprocess.check_output(command, cwd=tmp_path, text=True, timeout=30).replace("\\\n", "")
+    write, deploy = printed.strip().splitlines()[-2:]
+
+    subprocess.run(write, shell=True, cwd=tmp_path, check=True, timeout=30)  # noqa: S602 (the Makefile's own line)
+
+    file = tmp_path / ".aws-sam" / "at-once.toml"
+    changed = tomllib.loads(file.read_text())
+    overrides = changed["prod"]["deploy"]["parameters"]["parameter_overrides"]
+    assert dict(pair.split("=", 1) for pair in overrides.split()) == OVERRIDES["prod deploy"] | {
+        "GradualDeployment": "false"
+    }
+    assert (
+        file.read_text().replace("GradualDeployment=false", "GradualDeployment=true")
+        == (ROOT / "samconfig.toml").read_text()
+    )
+    assert shlex.split(deploy)[1:] == ["deploy", "--config-env", "prod", "--config-file", str(file)]
