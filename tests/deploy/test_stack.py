@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from squrl.store import to_item
 
 from squrl.aws.links_table import to_item
 from squrl.clicks import Click

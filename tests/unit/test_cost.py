@@ -7,7 +7,7 @@ import re
 import sys
 
 import pytest
-from samcli.commands._utils.template import get_template_data
+from samcli.commands._utils.template import get_template_data  # type: ignore[import-untyped]
 
 from bench import cost, report
 from bench.cost import __main__ as command
@@ -317,7 +317,7 @@ def test_given_measurements_when_the_command_runs_then_it_prints_everything(monk
 def test_given_a_parameter_when_the_command_runs_then_its_cost_is_that_stacks(monkeypatch, tmp_path, capsys):
     run(monkeypatch, tmp_path, "Tracing=Active")
 
-    traces = re.search(r"\| traces .*", capsys.readouterr().out)[0]
+    (traces,) = re.findall(r"\| traces .*", capsys.readouterr().out)
     assert float(traces.split("|")[2]) > 0
 
 
