@@ -66,18 +66,6 @@ def test_given_events_in_turn_when_answered_then_one_process_does_it(fake, funct
     assert len(fake.started) == 1
 
 
-def test_given_more_events_than_processes_when_answered_then_none_is_lost(fake, function):
-    fake.release.clear()
-    pool = Pool(2, print)
-    with ThreadPoolExecutor(10) as clients:
-        answers = [clients.submit(pool.invoke, function, str(number)) for number in range(10)]
-        fake.release.set()
-        assert sorted(answer.result(10)[1] for answer in answers) == sorted(map(str, range(10)))
-
-    assert len(fake.started) <= 2
-    assert sum(process.served for process in fake.started) == 10
-
-
 def test_given_many_events_when_processes_start_then_it_is_one_after_another(fake, function):
     fake.release.clear()
     fake.ready_at_once = False
@@ -94,14 +82,6 @@ def test_given_many_events_when_processes_start_then_it_is_one_after_another(fak
         assert all(answer.result(10)[0] for answer in answers)
 
 
-def test_given_a_process_that_failed_when_the_next_event_comes_then_it_is_replaced(fake, function):
-    pool = Pool(1, print)
-
-    assert pool.invoke(function, "fatal") == (False, "fatal")
-    assert pool.invoke(function, "next") == (True, "next")
-    assert [process.stopped for process in fake.started] == [True, False]
-
-
 def test_given_a_process_that_does_not_start_when_asked_then_its_place_is_free(fake, function):
     pool = Pool(1, print)
 
@@ -109,16 +89,6 @@ def test_given_a_process_that_does_not_start_when_asked_then_its_place_is_free(f
         pool.invoke(replace(function, handler="broken"), "event")
 
     assert pool.invoke(function, "event") == (True, "event")
-
-
-@pytest.mark.parametrize("change", [{"handler": "app.other"}, {"timeout": 4}, {"environment": {"NAME": "value"}}])
-def test_given_another_configuration_when_an_event_comes_then_processes_are_new(fake, function, change):
-    pool = Pool(4, print)
-
-    pool.invoke(function, "event")
-    pool.invoke(replace(function, **change), "event")
-
-    assert [process.stopped for process in fake.started] == [True, False]
 
 
 def add_byte_code(folder):
@@ -146,17 +116,6 @@ def test_given_an_edit_when_an_event_comes_then_processes_are_new(fake, function
     pool.invoke(function, "event")
 
     assert [process.stopped for process in fake.started] == stopped
-
-
-def test_given_a_pool_when_closed_then_its_processes_end_and_it_takes_no_event(fake, function):
-    pool = Pool(4, print)
-    pool.invoke(function, "event")
-
-    pool.close()
-
-    assert fake.started[0].stopped
-    with pytest.raises(LocalError):
-        pool.invoke(function, "event")
 
 
 def test_given_a_developers_environment_when_a_process_starts_then_it_is_kept_out(monkeypatch):
