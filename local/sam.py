@@ -44,8 +44,15 @@ _FOR_CONTAINERS = {
     "docker_volume_basedir",
     "invoke_image",
 }
-# No function calls anything but DynamoDB Local: whatever leads elsewhere goes to a proxy that isn't there.
-_NOWHERE = {"HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1,localhost"}
+# No function calls anything but DynamoDB Local: there is no key and no queue, and whatever leads elsewhere goes to a
+# proxy that isn't there.
+_NOWHERE = {
+    "CLIENT_KEY_ID": "",
+    "CLICK_QUEUE_URL": "",
+    "HTTP_PROXY": "http://127.0.0.1:1",
+    "HTTPS_PROXY": "http://127.0.0.1:1",
+    "NO_PROXY": "127.0.0.1,localhost",
+}
 
 
 def run(command: str, options: list[str], *, in_memory: bool) -> None:
