@@ -54,8 +54,7 @@ SENTENCES = {
     "redirect, CPU, against one bare update_item": "A warm redirect takes {share} of the processor time of a bare"
     " `update_item`: {detail}.",
     "redirect, peak memory": "A process that redirects needs {share} of the usual build's memory: {detail}.",
-    "redirect, new process": "A visitor waits for {value} call to the database, even where the process is new or was"
-    " quiet.",
+    "redirect, new process": "A visitor waits for {value} call to the database, whatever state the process is in.",
     "redirect, p95 in ms": "95 of 100 redirects are answered within {value} ms, here and without a network.",
     "create, p95 in ms": "95 of 100 creates are answered within {value} ms.",
     "functions, database, logs, metrics, traces, the mix": "A million requests, ten redirects to one new link, cost"

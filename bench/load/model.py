@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 OPERATIONS = ("create", "redirect")
 PERCENTILES = ("p50", "p95", "p99")
 REQUESTS = 50_000  # that the main run has to have
+ENOUGH = f"≥ {REQUESTS:_}".replace("_", " ")
 # In milliseconds at one client, where nothing waits for another's turn.
 LIMITS = {("create", "p95"): 100, ("create", "p99"): 200, ("redirect", "p95"): 50, ("redirect", "p99"): 100}
 
@@ -107,8 +108,6 @@ def bars(runs: Sequence[Mapping[str, Any]], differences: Sequence[str]) -> list[
     return [
         *found,
         Bar(f"errors, {last['clients']} clients at once", last["errors"], "0", not last["errors"]),
-        Bar(
-            "requests in that run", last["requests"], f"≥ {REQUESTS:_}".replace("_", " "), last["requests"] >= REQUESTS
-        ),
+        Bar("requests in that run", last["requests"], ENOUGH, last["requests"] >= REQUESTS),
         Bar("differences from the table", len(differences), "0", not differences),
     ]

@@ -101,7 +101,7 @@ def test_given_logs_that_are_kept_for_a_month_when_billed_then_they_are_compress
     assert bill(kept)["logs, stored"]["redirect"] == pytest.approx(1024e6 / GB * 0.15 * 0.03)
 
 
-def test_given_a_quantity_over_several_tiers_when_priced_then_each_tier_has_its_price(prices):
+def test_given_several_tiers_when_priced_then_each_has_its_price(prices):
     assert prices.total("logs.STANDARD", 60 * 1024) == pytest.approx(10240 * 0.5 + 20480 * 0.25 + 20480 * 0.1 + 512)
 
 
@@ -220,7 +220,7 @@ def test_given_an_unknown_variable_in_the_access_log_when_read_then_it_is_named(
         setup_of(template)
 
 
-def test_given_the_figures_when_compared_with_the_bars_then_they_are_worked_out_right():
+def test_given_figures_when_compared_with_the_bars_then_they_are_right():
     bars = {bar.name: bar for bar in cost.bars(OPERATIONS, bill(), cost.REQUIRED)}
 
     left_out = bill()["API"][cost.MIX] + bill()["data sent"][cost.MIX]
@@ -234,7 +234,7 @@ def test_given_the_figures_when_compared_with_the_bars_then_they_are_worked_out_
 
 
 @pytest.mark.parametrize("together", [1, 99])
-def test_given_late_clicks_when_billed_then_they_share_the_invocation_and_the_links_write(prices, together):
+def test_given_late_clicks_when_billed_then_they_share_the_invocation(prices, together):
     own = 1.2 * 0.40 + 4000 * 0.0000133334 + 2 * 0.625
     shared = 0.20 + 10_000 * 0.0000133334 + 2 * 0.625
 
@@ -259,7 +259,7 @@ def test_given_the_break_even_when_both_are_reckoned_then_they_cost_the_same(pri
     assert tables.used_from(prices) * 3600 * 0.000000625 == pytest.approx(0.00065)
 
 
-def test_given_cloudfronts_break_even_when_reckoned_then_with_and_without_cost_the_same(prices):
+def test_given_cloudfronts_break_even_when_reckoned_then_both_cost_the_same(prices):
     hits = tables.hits_from(2.0, 0.09, prices, REDIRECT._replace(sent_bytes=GB / 1e6))
 
     assert 1.00 + 0.085 + (1 - hits) * 2.0 == pytest.approx(2.0 + 0.09)

@@ -57,7 +57,7 @@ def test_given_a_condition_when_read_then_only_what_it_lets_exist_is_there(limit
 
 
 @pytest.mark.parametrize(("limit", "key"), [("5", "Key"), ("0", "")])
-def test_given_a_function_when_read_then_its_environment_is_the_templates_and_lambdas(limit, key):
+def test_given_a_function_when_read_then_its_environment_is_complete(limit, key):
     assert Stack({"Limit": limit}, TEMPLATE).environment("Create") == {
         "LIMIT": limit,
         "KEY": key,
