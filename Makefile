@@ -69,8 +69,10 @@ build: .venv/installed environment ## Build for this machine's processor, or wit
 	PYTHON="$(CURDIR)/$(bin)/python" $(bin)/sam build \
 		$(if $(ENV),--config-env $(ENV),--parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m)))
 
-deploy: needs-environment build ## Build for an environment and deploy it: make deploy ENV=dev|staging|prod.
-	$(bin)/sam deploy --config-env $(ENV) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset)
+deploy: needs-environment build ## Build and deploy: make deploy ENV=dev|staging|prod (CONFIRM=no; GRADUAL=no: all traffic at once).
+	$(if $(filter no,$(GRADUAL)),sed 's/GradualDeployment=true/GradualDeployment=false/' samconfig.toml >.aws-sam/at-once.toml)
+	$(bin)/sam deploy --config-env $(ENV) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset) \
+		$(if $(filter no,$(GRADUAL)),--config-file "$(CURDIR)/.aws-sam/at-once.toml")
 
 delete: .venv/installed needs-environment ## Delete an environment with its data: make delete ENV=dev|staging.
 	@test "$(ENV)" != prod || { echo "prod is not deleted by a make command: see docs/operations.md" >&2; exit 2; }

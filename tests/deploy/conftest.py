@@ -19,7 +19,7 @@ import boto3
 import pytest
 import yaml
 
-from squrl.store import to_item
+from squrl.aws.links_table import to_item
 from tests.support.events import LINKS
 from tests.support.ports import free_port, wait_for_port
 
@@ -150,12 +150,13 @@ def adapt(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any
     In CloudFormation, AWS::LanguageExtensions makes literals of parameters before SAM sees the functions, and SAM
     gives a function a new version when it sees a change. Ministack leaves parameters as they are, and tells SAM none.
 
-    It refuses alarms over metric math, which watch their first metric here, and Route 53's records. tests/template
-    has the real ones.
+    It refuses alarms over metric math, which watch their first metric here, Route 53's records, and budgets.
+    tests/template has the real ones.
     """
     values = {name: str(p["Default"]) for name, p in template["Parameters"].items() if "Default" in p} | parameters
     template["Globals"] = _with_literals(template["Globals"], values)
-    del template["Resources"]["ApiRecords"]
+    for refused in ("ApiRecords", "Budget"):
+        del template["Resources"][refused]
     for resource in template["Resources"].values():
         properties = resource["Properties"]
         if resource["Type"].startswith("AWS::Serverless::"):

@@ -62,6 +62,13 @@ def test_given_a_stack_when_only_the_layer_is_changed_then_what_is_live_has_the_
     assert [function["Layers"] for function in live()] != before
 
 
+def test_given_a_stack_when_a_reservation_alone_is_changed_then_it_is_deployed(deploy, live, stack):
+    changed = deploy(CreateConcurrency="5")
+
+    assert changed.returncode == 0, changed.stdout  # ministack itself reserves nothing
+    assert [function["Version"] for function in live()] == ["2", "1", "1"]
+
+
 def test_given_a_stack_when_it_is_deployed_again_without_a_change_then_nothing_happens(deploy, live, stack):
     again = deploy()
 
@@ -90,6 +97,10 @@ def test_given_a_stack_when_it_gets_a_domain_of_its_own_then_it_answers_there(de
         ({"TableName": "squrl/urls"}, "3 to 255 letters, digits, underscores, dots and hyphens"),
         ({"TableName": "squrl-urls-local"}, "Set TableName to a table of this environment, such as squrl-urls-dev."),
         ({"BaseUrl": "https://go.example.com/"}, "no path and no slash at the end"),
+        (
+            {"Environment": "prod", "TableName": "squrl-urls-prod"},
+            "Set AlarmEmail and MonthlyBudget, so that somebody is told what happens to prod.",
+        ),
         ({"CorsOrigin": "www.example.com"}, "an origin such as https://www.example.com, or *"),
         ({"CreatesPerMinutePerClient": "-1"}, "CreatesPerMinutePerClient"),
         ({"CreateRateLimit": "0"}, "CreateRateLimit"),
@@ -132,14 +143,17 @@ def test_given_a_stack_with_links_when_it_is_deleted_then_all_of_it_is_gone(sam,
     assert client("apigatewayv2").get_apis()["Items"] == []
 
 
-def test_given_a_stack_of_prod_when_it_is_deleted_then_its_table_stays(deploy, client):
-    deployed = deploy(stack_name="squrl-prod", Environment="prod", TableName="squrl-urls-prod")
+def test_given_a_stack_of_prod_when_it_is_deleted_then_what_must_not_be_lost_stays(deploy, client):
+    told = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20"}
+    deployed = deploy(stack_name="squrl-prod", Environment="prod", TableName="squrl-urls-prod", **told)
     assert deployed.returncode == 0, deployed.stdout
     cloudformation = client("cloudformation")
 
     cloudformation.delete_stack(StackName="squrl-prod")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="squrl-prod", WaiterConfig={"Delay": 1})
 
-    table = client("dynamodb").describe_table(TableName="squrl-urls-prod")["Table"]
-    assert table["DeletionProtectionEnabled"] is True
+    tables = client("dynamodb").list_tables()["TableNames"]
+    assert tables == ["squrl-durable-prod", "squrl-urls-prod"]
+    for name in tables:
+        assert client("dynamodb").describe_table(TableName=name)["Table"]["DeletionProtectionEnabled"] is True
     assert client("lambda").list_functions()["Functions"] == []

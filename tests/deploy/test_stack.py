@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from squrl.aws.links_table import to_item
 from squrl.clicks import Click
 from squrl.links import Kind
-from squrl.store import to_item
 from tests.support.events import ANSWERS, BATCHES, LINKS, load, status_and_error
 
 FUNCTIONS = {"create-url": 10, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds
@@ -65,6 +65,14 @@ def test_given_a_deployment_when_what_is_live_is_described_then_it_has_the_setti
     assert variables["POWERTOOLS_SERVICE_NAME"] == f"squrl-{function}-dev"
 
 
+def test_given_a_deployment_then_what_it_made_has_the_tags_of_samconfig(stack, client):
+    arn = client("dynamodb").describe_table(TableName=stack["TableName"])["Table"]["TableArn"]
+
+    tags = client("dynamodb").list_tags_of_resource(ResourceArn=arn)["Tags"]
+
+    assert {"Key": "Service", "Value": "squrl"} in tags
+
+
 def test_given_a_deployment_when_log_groups_are_listed_then_all_are_kept_for_a_week(stack, client):
     groups = client("logs").describe_log_groups()["logGroups"]
 
@@ -81,7 +89,7 @@ def test_given_a_deployment_when_alarms_are_listed_then_each_is_published_to_the
 
     topic = client("sns").get_topic_attributes(TopicArn=stack["AlarmTopicArn"])["Attributes"]
     (statement,) = json.loads(topic["Policy"])["Statement"]
-    assert len(alarms) == 17
+    assert len(alarms) == 13
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [stack["AlarmTopicArn"]] for alarm in alarms)
     assert "cloudwatch.amazonaws.com" in statement["Principal"]["Service"]
 

@@ -1,6 +1,7 @@
 """The stack that CloudFormation would make of the template, for given parameters: translated, decided, resolved.
 
-The SAM transform is AWS's own, run as ``sam validate`` runs it. Conditions and intrinsic functions are evaluated here:
+The SAM transform is AWS's own, run as ``sam validate`` runs it. What AWS::LanguageExtensions does before it, and what
+CloudFormation does with conditions and intrinsic functions after it, is done here:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference.html
 """
 
@@ -91,7 +92,8 @@ class Stack:
             raise KeyError(unknown)
         self.parameters = defaults | parameters
         self.source = template
-        self._translated = _translate(template, self.parameters, layer)
+        resources = {name: self._with_values(resource) for name, resource in template["Resources"].items()}
+        self._translated = _translate({**template, "Resources": resources}, self.parameters, layer)
         self._existing: dict[str, Any] = {
             name: resource
             for name, resource in self._translated["Resources"].items()
@@ -170,7 +172,26 @@ class Stack:
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
 
     def _condition(self, name: str) -> bool:
-        return bool(self.resolve(self._translated["Conditions"][name]))
+        return bool(self.resolve(self.source["Conditions"][name]))
+
+    def _with_values(self, part: Any) -> Any:
+        """Put in what is known before SAM looks at resources, as AWS::LanguageExtensions does: in no other section."""
+        known: Any = part
+        match part:
+            case {"Ref": str(name)} if name in self.parameters:
+                known = self.parameters[name]
+            case {"Fn::FindInMap": _}:
+                known = self.resolve(part)
+            case {"Fn::If": [condition, yes, no]}:
+                known = self._with_values(yes if self._condition(condition) else no)
+            case {"Fn::Sub": str(text)}:
+                text = re.sub(r"\$\{(\w+)\}", lambda name: self.parameters.get(name[1], name[0]), text)
+                known = {"Fn::Sub": text} if "${" in text else text
+            case dict():
+                known = {key: self._with_values(item) for key, item in part.items()}
+            case list():
+                known = [self._with_values(item) for item in part]
+        return known
 
     def _evaluate(self, function: str, argument: Any) -> Any:
         if function == "Fn::Sub":
@@ -179,6 +200,7 @@ class Stack:
         evaluations: dict[str, Callable[[], Any]] = {
             "Ref": lambda: self.ref(resolved),
             "Fn::GetAtt": lambda: self.attribute(*resolved),
+            "Fn::FindInMap": lambda: self.source["Mappings"][resolved[0]][resolved[1]][resolved[2]],
             "Fn::Equals": lambda: _text(resolved[0]) == _text(resolved[1]),
             "Fn::And": lambda: all(resolved),
             "Fn::Or": lambda: any(resolved),
@@ -203,9 +225,9 @@ def _translate(template: Template, parameters: dict[str, str], layer: str) -> Te
     """Run the SAM transform. It reads no code, wants to see it in S3 though, and needs no managed policy of AWS's."""
     source = copy.deepcopy(template)
     for resource in source["Resources"].values():
-        if "CodeUri" in resource["Properties"]:
+        if "CodeUri" in resource["Properties"] and "s3:" not in resource["Properties"]["CodeUri"]:
             resource["Properties"]["CodeUri"] = "s3://bucket/code"
-        if "ContentUri" in resource["Properties"]:
+        if "ContentUri" in resource["Properties"] and "s3:" not in resource["Properties"]["ContentUri"]:
             resource["Properties"]["ContentUri"] = layer
     translator = Translator({}, Parser(), plugins=[], boto_session=Session(region_name=REGION))
     translated: Template = translator.translate(sam_template=source, parameter_values=dict(parameters))

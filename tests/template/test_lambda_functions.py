@@ -10,8 +10,9 @@ import pytest
 
 from squrl.late_clicks import MAX_BATCH, OLDEST_CLICK
 from tests.template.runs import run
-from tests.template.stack import Stack
+from tests.template.stack import ACCOUNT, Stack, read
 
+CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 FUNCTIONS = {"CreateUrlFunction": 10, "RedirectFunction": 5, "CountClicksFunction": 30}  # seconds
 ROUTES = {
     "CreateUrlFunction": {("post", "/create")},
@@ -95,6 +96,12 @@ def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(tem
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
     ]
+    granted += [
+        (statement["Action"], stack.attribute(key, "Arn"), None)
+        for key, properties in stack.of_type("AWS::KMS::Key").items()
+        for statement in properties["KeyPolicy"]["Statement"]
+        if statement["Principal"]["AWS"] == function(stack, name)["Role"]
+    ]
     if environment == "local" and name == "RedirectFunction":
         needed.add(("sqs:SendMessage", stack.attribute("ClickQueue", "Arn"), None))  # where there is no queue
     if limit == "0" and name == "CreateUrlFunction":
@@ -111,12 +118,12 @@ def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(tem
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_functions_role_then_lambda_alone_may_take_it_and_it_has_no_policy_of_another(template, name):
+def test_given_a_functions_role_then_lambda_alone_may_take_it(template, name):
     role = role_of(Stack(template), name)
 
     statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
 
-    assert role.keys() <= {"AssumeRolePolicyDocument", "Policies", "Tags"}
+    assert role.keys() == {"AssumeRolePolicyDocument", "Policies"}
     assert all(each.keys() - {"Condition"} == {"Effect", "Action", "Resource"} for each in statements)
     assert {each["Effect"] for each in statements} == {"Allow"}
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
@@ -125,7 +132,7 @@ def test_given_a_functions_role_then_lambda_alone_may_take_it_and_it_has_no_poli
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_then_its_log_group_is_the_stacks_and_keeps_logs_as_long_as_it_is_told(template, name):
+def test_given_a_function_then_its_logs_are_kept_as_long_as_it_is_told(template, name):
     stack = Stack(template, LogRetentionDays="7")
 
     _, group = log_group_of(stack, name)
@@ -143,7 +150,7 @@ def test_given_any_log_level_then_lambda_lets_the_metrics_through(template, name
     assert logging["ApplicationLogLevel"] in ("TRACE", "DEBUG", "INFO")  # metrics are written as INFO
 
 
-def test_given_the_api_then_its_access_log_is_the_stacks_and_is_kept_as_long_as_it_is_told(template):
+def test_given_the_api_then_its_access_log_is_kept_as_long_as_it_is_told(template):
     stack = Stack(template, LogRetentionDays="7")
     (stage,) = stack.of_type("AWS::ApiGatewayV2::Stage").values()
 
@@ -156,7 +163,7 @@ def test_given_the_api_then_its_access_log_is_the_stacks_and_is_kept_as_long_as_
     assert group["LogGroupName"].startswith("/aws/vendedlogs/")
 
 
-def test_given_the_access_logs_format_then_it_is_json_and_says_nothing_of_who_or_which_link(template):
+def test_given_the_access_log_then_it_says_nothing_of_who_or_which_link(template):
     (stage,) = Stack(template).of_type("AWS::ApiGatewayV2::Stage").values()
 
     record = json.loads(stage["AccessLogSettings"]["Format"])
@@ -192,7 +199,7 @@ def test_given_the_access_logs_format_then_it_is_json_and_says_nothing_of_who_or
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_then_its_environment_is_its_settings_and_what_its_tools_read(template, name):
+def test_given_a_function_then_its_environment_is_what_is_read_of_it(template, name):
     stack = Stack(template)
     variables = function(stack, name)["Environment"]["Variables"]
 
@@ -240,7 +247,7 @@ def test_given_a_concurrency_then_it_is_reserved_and_otherwise_none_is(template,
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_then_the_routes_of_the_api_that_are_its_own_call_its_alias(template, name):
+def test_given_a_function_then_its_own_routes_call_its_alias(template, name):
     stack = Stack(template)
     (api,) = stack.of_type("AWS::ApiGatewayV2::Api").values()
 
@@ -286,7 +293,7 @@ def test_given_an_origin_then_its_pages_may_call_the_api_and_otherwise_nobodys(t
 # The queue
 
 
-def test_given_the_queue_then_its_consumer_gets_batches_that_fit_and_says_which_messages_failed(template):
+def test_given_the_queue_then_its_consumer_gets_batches_that_fit(template):
     stack = Stack(template)
 
     (source,) = sources_of(stack, "CountClicksFunction")
@@ -298,7 +305,7 @@ def test_given_the_queue_then_its_consumer_gets_batches_that_fit_and_says_which_
     assert 2 <= source["ScalingConfig"]["MaximumConcurrency"] <= 5
 
 
-def test_given_the_queue_then_a_message_comes_again_when_its_consumer_has_ended_and_at_last_goes_to_the_dead_ones(
+def test_given_the_queue_then_what_fails_comes_again_and_at_last_is_dead(
     template,
 ):
     stack = Stack(template)
@@ -340,48 +347,140 @@ def test_given_a_limit_then_there_is_a_key_that_makes_macs_and_otherwise_none(te
     assert keys == [("HMAC_256", "GENERATE_VERIFY_MAC")] * is_there
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_when_a_property_of_it_changes_then_the_alias_gets_a_new_version(template, name):
+def test_given_the_clients_key_then_the_account_administers_it_and_can_not_use_it(template):
+    (key,) = Stack(template).of_type("AWS::KMS::Key").values()
+
+    account, _role = key["KeyPolicy"]["Statement"]
+
+    assert account["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    # Without this one nobody could ever change the policy again.
+    assert "kms:PutKeyPolicy" in account["Action"]
+    # What key administrators may do, without grants, since who makes one can let anybody use the key:
+    # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html
+    words = "Cancel|Describe|Disable|Enable|List|Put|Schedule|Tag|Untag|Update"
+    assert all(re.fullmatch(f"kms:(({words})[A-Za-z]+|GetKey[A-Za-z]+)", action) for action in account["Action"])
+
+
+# Versions: https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+
+UNVERSIONED = {"ReservedConcurrentExecutions", "Tags"}  # Lambda has these once for all versions of a function
+
+
+def versioned(stack: Stack, name: str) -> Any:
+    """Return what Lambda keeps in a version of a function: the layer's content stands for its ARN."""
+    properties = {key: value for key, value in function(stack, name).items() if key not in UNVERSIONED}
+    return properties, stack.of_type("AWS::Lambda::LayerVersion")
+
+
+def values_of(name: str, rule: dict[str, Any], default: str) -> str:
+    """Return another value than a parameter's default that it takes."""
+    if "AllowedValues" in rule:
+        return next(str(value) for value in rule["AllowedValues"] if str(value) != default)
+    return {"TableName": "squrl-urls-2", "CertificateArn": CERTIFICATE, "HostedZoneId": "Z1"}.get(
+        name, "7" if rule["Type"] == "Number" else "https://a.example"
+    )
+
+
+@pytest.mark.parametrize("parameter", read()["Parameters"])
+def test_given_a_parameter_when_it_changes_then_a_version_is_made_if_it_differs(template, parameter):
+    before = Stack(template)
+    value = values_of(parameter, template["Parameters"][parameter], before.parameters[parameter])
+
+    after = Stack(template, **{parameter: value})
+
+    for name in FUNCTIONS:
+        is_new = version(before, name) != version(after, name)
+        # Where Lambda finds nothing new to publish, CloudFormation fails. Where it isn't asked, callers keep the old.
+        assert is_new == (versioned(before, name) != versioned(after, name))
+
+
+@pytest.mark.parametrize(
+    ("resources", "change"),
+    [
+        (FUNCTIONS, {"CodeUri": "s3://bucket/other"}),
+        (FUNCTIONS, {"Timeout": 3}),
+        (FUNCTIONS, {"MemorySize": 1024}),
+        (FUNCTIONS, {"Runtime": "python3.14"}),
+        (FUNCTIONS, {"Tracing": "Active"}),
+        (FUNCTIONS, {"Architectures": ["x86_64"]}),
+        (FUNCTIONS, {"Role": "arn:aws:iam::123456789012:role/other"}),
+        (FUNCTIONS, {"LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "DEBUG"}}),
+        (FUNCTIONS, {"Environment": {"Variables": {"A": "b"}}}),
+        (FUNCTIONS, {"Handler": "app.other"}),
+        (["SqurlLayer"], {"ContentUri": "s3://bucket/other"}),
+        (["SqurlLayer"], {"CompatibleArchitectures": ["x86_64"]}),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_given_functions_when_what_is_versioned_changes_then_versions_are_made(template, resources, change):
     changed = copy.deepcopy(template)
-    changed["Globals"]["Function"]["Tracing"] = "PassThrough"  # SAM has always looked at the code
 
-    versions = [version(Stack(each), name) for each in (template, template, changed)]
+    for resource in resources:
+        changed["Resources"][resource]["Properties"].update(change)
 
-    assert versions[0] == versions[1] != versions[2]
+    before, after = Stack(template), Stack(changed)
+    assert not [name for name in FUNCTIONS if version(before, name) == version(after, name)]
+
+
+def test_given_functions_when_nothing_changes_then_no_version_is_made(template):
+    before, after = Stack(template), Stack(copy.deepcopy(template))
+
+    assert [version(before, name) for name in FUNCTIONS] == [version(after, name) for name in FUNCTIONS]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "name"), [("CreateConcurrency", "CreateUrlFunction"), ("RedirectConcurrency", "RedirectFunction")]
+)
+@pytest.mark.parametrize(("one", "other"), [("-1", "5"), ("5", "6")])
+def test_given_a_reservation_when_it_changes_then_there_is_something_to_publish(template, parameter, name, one, other):
+    before, after = (Stack(template, **{parameter: value}) for value in (one, other))
+
+    properties = [versioned(stack, name)[0] for stack in (before, after)]
+
+    assert version(before, name) != version(after, name)
+    assert {key for key in properties[0] if properties[0][key] != properties[1][key]} == {"Description"}
+    unaffected = FUNCTIONS.keys() - {name}
+    assert all(version(before, each) == version(after, each) for each in unaffected)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_when_only_the_layer_changes_then_the_alias_gets_a_new_version(template, name):
-    versions = [version(Stack(template, layer=layer), name) for layer in ("s3://bucket/one", "s3://bucket/other")]
-
-    assert versions[0] != versions[1]
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_gradual_deployment_then_a_version_is_taken_back_by_alarms_on_failures_and_on_handled_ones(
-    template, name
-):
+def test_given_gradual_deployment_then_the_versions_own_alarm_takes_it_back(template, name):
     stack = Stack(template, GradualDeployment="true")
     group = stack.of_type("AWS::CodeDeploy::DeploymentGroup")[f"{name}DeploymentGroup"]
-    alarms = {stack.ref(id_): alarm for id_, alarm in stack.of_type("AWS::CloudWatch::Alarm").items()}
-    service = function(stack, name)["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    alarms = stack.of_type("AWS::CloudWatch::Alarm")
+    service = function(stack, name)["FunctionName"]
 
-    rolling_back = [alarms[each["Name"]] for each in group["AlarmConfiguration"]["Alarms"]]
+    (told,) = group["AlarmConfiguration"]["Alarms"]
 
+    (alarm,) = (each for id_, each in alarms.items() if stack.ref(id_) == told["Name"])
     watched = {
-        (stat["Namespace"], stat["MetricName"], *sorted(item["Value"] for item in stat["Dimensions"]))
-        for alarm in rolling_back
-        for stat in [part["MetricStat"]["Metric"] for part in alarm.get("Metrics", []) if "MetricStat" in part]
-        or [alarm]
+        (stat["MetricName"], *sorted(item["Value"] for item in stat["Dimensions"]))
+        for stat in [part["MetricStat"]["Metric"] for part in alarm["Metrics"] if "MetricStat" in part]
     }
-    answered = {("Squrl", "error_count", error, service) for error in ("InternalServerError", "ServiceUnavailable")}
-    assert watched - answered == {("AWS/Lambda", "Errors", function(stack, name)["FunctionName"])}
-    assert watched >= answered or not ROUTES[name]  # who has nobody to answer fails
+    of_version = sorted([service, f"{service}:live", version(stack, name)])
+    answered = {("error_count", error, service) for error in ("InternalServerError", "ServiceUnavailable")}
+    failures = {("Errors", *of_version), ("Invocations", *of_version)}
+    assert watched == failures | (answered if ROUTES[name] else set())  # who has nobody to answer fails
     assert group["AlarmConfiguration"]["Enabled"]
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     assert "Canary" in group["DeploymentConfigName"]
     update = stack.resources[f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
     assert update["DeploymentGroupName"] == stack.ref(f"{name}DeploymentGroup")
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_given_a_new_version_then_the_alarm_that_takes_it_back_has_no_state_yet(template, name):
+    before, after = (
+        Stack(template, layer=layer, GradualDeployment="true") for layer in ("s3://bucket/one", "s3://bucket/other")
+    )
+    alarm = f"{name.removesuffix('Function')}VersionAlarm"
+
+    names = [stack.resources[alarm]["Properties"]["AlarmName"] for stack in (before, after)]
+
+    # Another name is another alarm: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/
+    # aws-resource-cloudwatch-alarm.html
+    assert [version(stack, name) in each for stack, each in zip((before, after), names, strict=True)] == [True, True]
+    assert names[0] != names[1]
 
 
 def test_given_no_gradual_deployment_then_there_is_no_trace_of_codedeploy(template):
@@ -391,4 +490,5 @@ def test_given_no_gradual_deployment_then_there_is_no_trace_of_codedeploy(templa
 
     assert not [kind for kind in types if kind.startswith("AWS::CodeDeploy::")]
     assert not [name for name, resource in stack.resources.items() if "UpdatePolicy" in resource]
+    assert not [name for name in stack.resources if name.endswith("VersionAlarm")]
     assert len(stack.of_type("AWS::IAM::Role")) == len(FUNCTIONS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.cost import PRICES
 from squrl.errors import SqurlError
 from tests.template.runs import Metric, run
 from tests.template.stack import REGION, Stack
@@ -15,6 +16,7 @@ from tests.template.stack import REGION, Stack
 AWS_METRICS: dict[tuple[str, ...], list[str]] = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html
     ("AWS/Lambda", "FunctionName"): ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"],
+    ("AWS/Lambda", "FunctionName", "Resource", "ExecutedVersion"): ["Invocations", "Errors"],
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     ("AWS/ApiGateway", "ApiId"): ["Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed"],
     ("AWS/ApiGateway", "ApiId", "Stage"): ["Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed"],
@@ -37,6 +39,7 @@ AWS_METRICS: dict[tuple[str, ...], list[str]] = {
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
     ("AWS/SQS", "QueueName"): [
         "ApproximateAgeOfOldestMessage",
+        "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesVisible",
         "NumberOfMessagesSent",
     ],
@@ -46,6 +49,7 @@ AWS_METRICS: dict[tuple[str, ...], list[str]] = {
 FUNCTIONS: dict[str, Any] = {
     "FILL": lambda value, default: default if value is None else value,
     "IF": lambda condition, yes, no: yes if condition else no,
+    "MIN": min,
 }
 
 
@@ -68,10 +72,17 @@ def of_aws(stack: Stack) -> set[Metric]:
         "Operation": [operation for function in functions for operation, _ in run(stack, function).operations],
         "QueueName": [queue["QueueName"] for queue in stack.of_type("AWS::SQS::Queue").values()],
     }
+    aliases = stack.of_type("AWS::Lambda::Alias").values()
+    values["Resource"] = [f"{alias['FunctionName']}:{alias['Name']}" for alias in aliases]
+    values["ExecutedVersion"] = [alias["FunctionVersion"] for alias in aliases]
     return {
         Metric(namespace, name, frozenset(zip(dimensions, combination, strict=True)))
         for (namespace, *dimensions), names in AWS_METRICS.items()
-        for combination in itertools.product(*(values[dimension] for dimension in dimensions))
+        for combination in (
+            zip(*(values[dimension] for dimension in dimensions), strict=True)
+            if "ExecutedVersion" in dimensions  # of that function, and not of any
+            else itertools.product(*(values[dimension] for dimension in dimensions))
+        )
         for name in names
     }
 
@@ -108,9 +119,21 @@ def expressions(widget: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def shown(widget: dict[str, Any]) -> list[Metric]:
-    """Return the metrics of a widget: rows of namespace, name, and the names and values of dimensions in turn."""
-    rows = [[part for part in row if isinstance(part, str)] for row in widget["metrics"]]
-    return [Metric(row[0], row[1], frozenset(zip(row[2::2], row[3::2], strict=True))) for row in rows if row]
+    """Return the metrics of a widget: rows of namespace, name, and the names and values of dimensions in turn.
+
+    ``.`` repeats a field of the row above, ``...`` all of them but the last ones:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    """
+    found, above = [], [""]
+    for row in widget["metrics"]:
+        fields = [part for part in row if isinstance(part, str)]
+        if not fields:
+            continue
+        if fields[0] == "...":
+            fields = above[: len(above) - len(fields) + 1] + fields[1:]
+        above = [above[position] if part == "." else part for position, part in enumerate(fields)]
+        found.append(Metric(above[0], above[1], frozenset(zip(above[2::2], above[3::2], strict=True))))
+    return found
 
 
 def searches(widget: dict[str, Any]) -> list[re.Match[str]]:
@@ -122,7 +145,7 @@ def searches(widget: dict[str, Any]) -> list[re.Match[str]]:
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_given_every_outcome_when_the_functions_run_then_every_kind_of_error_is_counted(template, environment):
+def test_given_every_outcome_then_every_kind_of_error_is_counted(template, environment):
     stack = Stack(template, Environment=environment)
 
     types = {value for metric in of_squrl(stack) for name, value in metric.dimensions if name == "error_type"}
@@ -131,8 +154,8 @@ def test_given_every_outcome_when_the_functions_run_then_every_kind_of_error_is_
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_given_an_alarm_then_every_metric_of_it_is_one_that_the_stack_emits(template, environment):
-    stack = Stack(template, Environment=environment)
+def test_given_an_alarm_then_the_stack_emits_every_metric_of_it(template, environment):
+    stack = Stack(template, Environment=environment, GradualDeployment="true")
 
     unknown = {
         name: [metric for metric in watched(alarm) if metric not in of_squrl(stack) | of_aws(stack)]
@@ -143,30 +166,30 @@ def test_given_an_alarm_then_every_metric_of_it_is_one_that_the_stack_emits(temp
     assert len(unknown) > 10
 
 
-def test_given_an_alarm_with_metric_math_then_it_uses_the_ids_that_it_defines_and_returns_one_value(template):
-    stack = Stack(template)
+def test_given_an_alarm_with_metric_math_then_it_uses_what_it_defines(template):
+    stack = Stack(template, GradualDeployment="true")
 
     for name, alarm in alarms(stack).items():
         parts = alarm.get("Metrics", [])
         defined = [part["Id"] for part in parts if "MetricStat" in part]
         results = [part for part in parts if part.get("ReturnData", True)]
-        assert len(defined) == len(set(defined)), name
+        assert len(defined) == len(set(defined)) <= 10, name
         assert [used_ids(result["Expression"]) for result in results] == ([set(defined)] if parts else []), name
         assert len({part["MetricStat"]["Period"] for part in parts if "MetricStat" in part}) <= 1, name
 
 
-def test_given_an_alarm_then_it_is_silent_when_all_is_well_and_goes_off_when_everything_fails(template):
-    stack = Stack(template)
+def test_given_an_alarm_then_it_is_silent_when_all_is_well_and_can_go_off(template):
+    stack = Stack(template, GradualDeployment="true")
     longest = {each["FunctionName"]: each["Timeout"] for each in stack.of_type("AWS::Lambda::Function").values()}
 
     for name, alarm in alarms(stack).items():
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold", name
         assert alarm["TreatMissingData"] == "notBreaching", name
         if "Metrics" in alarm:
-            (expression,) = (part["Expression"] for part in alarm["Metrics"] if "Expression" in part)
-            ids = used_ids(expression)
-            silent = calculate(expression, dict.fromkeys(ids, 0))
-            loud = calculate(expression, dict.fromkeys(ids, 1000))
+            ids = [part["Id"] for part in alarm["Metrics"] if "MetricStat" in part]
+            silent = result_of(alarm, **dict.fromkeys(ids, 0))
+            every = (dict(zip(ids, values, strict=True)) for values in itertools.product([0, 1000], repeat=len(ids)))
+            loud = max(result_of(alarm, **values) for values in every)
         else:
             silent, loud = 0, 1000
             if alarm["MetricName"] == "Duration":  # milliseconds, of which there are no more than the time-out's
@@ -174,16 +197,67 @@ def test_given_an_alarm_then_it_is_silent_when_all_is_well_and_goes_off_when_eve
         assert silent <= alarm["Threshold"] < loud, name
 
 
-def calculate(expression: str, values: dict[str, int]) -> float:
+def result_of(alarm: dict[str, Any], **values: int) -> float:
     """Evaluate metric math. Dividing by zero gives no data, which is no breach."""
+    (expression,) = (part["Expression"] for part in alarm["Metrics"] if "Expression" in part)
     try:
         return float(eval(expression, {"__builtins__": {}}, FUNCTIONS | values))  # noqa: S307 (the template's own text)
     except ZeroDivisionError:
         return 0
 
 
-def test_given_an_alarm_on_a_ratio_then_ratio_and_threshold_are_percentages(template):
+@pytest.mark.parametrize(
+    ("case", "refused", "requests", "creates", "redirects", "is_told"),
+    [
+        ("throttled", 500, 2000, 500, 1000, True),
+        ("preflights", 0, 2000, 500, 1000, False),
+        ("refused by the functions", 500, 1500, 500, 1000, False),
+        ("preflights, and refused by the functions a little", 30, 2000, 500, 1000, False),
+        ("all throttled", 500, 500, None, None, True),
+    ],
+)
+def test_given_requests_then_those_that_the_gateway_throttled_are_told(
+    template, case, refused, requests, creates, redirects, is_told
+):
+    alarm = alarms(Stack(template))["ApiThrottlesAlarm"]
+
+    result = result_of(alarm, refused=refused, requests=requests, creates=creates, redirects=redirects)
+
+    assert (result > alarm["Threshold"]) is is_told, case
+
+
+@pytest.mark.parametrize(
+    ("case", "minutes", "told_after"),
+    [
+        # a message that fails is in flight until it is visible again, and is received at once
+        ("fails again and again", [(0, 1)] * 60, 30),
+        ("one reading in fifteen misses it", ([(0, 1)] * 14 + [(0, 0)]) * 4, 30),
+        ("nobody receives it", [(1, 0)] * 60, 30),
+        ("a burst", [(900, 99)] * 20 + [(0, 0)] * 40, None),
+        ("a few clicks now and then", [(1, 0), (0, 1), (0, 0)] * 20, None),
+    ],
+)
+def test_given_clicks_in_the_queue_then_half_an_hour_of_them_is_told(template, case, minutes, told_after):
+    alarm = alarms(Stack(template))["ClickQueueAlarm"]
+    periods, wanted = alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]
+
+    breaching = [result_of(alarm, waiting=waiting, inFlight=flight) > alarm["Threshold"] for waiting, flight in minutes]
+    told = [end for end in range(periods, len(minutes)) if sum(breaching[end - periods : end]) >= wanted]
+
+    assert next(iter(told), None) == told_after, case
+
+
+def test_given_clicks_that_fail_then_an_alarm_comes_before_they_are_given_up(template):
     stack = Stack(template)
+    queue = stack.of_type("AWS::SQS::Queue")["ClickQueue"]
+
+    until_dead = queue["VisibilityTimeout"] * queue["RedrivePolicy"]["maxReceiveCount"]
+
+    assert alarms(stack)["ClickQueueAlarm"]["EvaluationPeriods"] * 60 < min(until_dead, 3600)
+
+
+def test_given_an_alarm_on_a_ratio_then_ratio_and_threshold_are_percentages(template):
+    stack = Stack(template, GradualDeployment="true")
 
     ratios = {
         name: (part["Expression"], alarm["Threshold"])
@@ -192,27 +266,28 @@ def test_given_an_alarm_on_a_ratio_then_ratio_and_threshold_are_percentages(temp
         if "/" in part.get("Expression", "")
     }
 
-    assert ratios.keys() == {"Api5xxAlarm", "MissesAlarm"}
+    versions = {name for name in alarms(stack) if name.endswith("VersionAlarm")}
+    assert ratios.keys() == {"Api5xxAlarm", "MissesAlarm"} | versions
     for name, (expression, threshold) in ratios.items():
         assert "100 *" in expression, name
         assert 1 <= threshold < 100, name
 
 
-def test_given_an_alarm_whose_description_says_a_number_then_that_is_its_threshold(template):
-    stack = Stack(template)
+def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold(template):
+    stack = Stack(template, GradualDeployment="true")
 
     said = {
         name: (float(number[1]), alarm["Threshold"])
         for name, alarm in alarms(stack).items()
-        if (number := re.search(r"more than ([0-9.]+) (%|ms)", alarm["AlarmDescription"], re.IGNORECASE))
+        if (number := re.search(r"more than ([0-9.]+) (%|ms|requests)", alarm["AlarmDescription"], re.IGNORECASE))
     }
 
-    assert said.keys() == {"Api5xxAlarm", "CreateUrlLatencyAlarm", "RedirectLatencyAlarm"}
+    assert len(said) == 7
     assert all(number == threshold for number, threshold in said.values())
 
 
 def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
-    stack = Stack(template, AlarmEmail="you@example.com", MonthlyBudget="20")
+    stack = Stack(template, AlarmEmail="you@example.com", MonthlyBudget="20", GradualDeployment="true")
     ((topic, properties),) = stack.of_type("AWS::SNS::Topic").items()
     (policy,) = stack.of_type("AWS::SNS::TopicPolicy").values()
     (budget,) = stack.of_type("AWS::Budgets::Budget").values()
@@ -220,7 +295,8 @@ def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
     (statement,) = policy["PolicyDocument"]["Statement"]
 
     for name, alarm in alarms(stack).items():
-        assert alarm["AlarmActions"] == alarm["OKActions"] == [stack.ref(topic)], name
+        told = [] if name.endswith("VersionAlarm") else [stack.ref(topic)]  # these are for CodeDeploy alone
+        assert alarm.get("AlarmActions", []) == alarm.get("OKActions", []) == told, name
     for notification in budget["NotificationsWithSubscribers"]:
         assert [each["Address"] for each in notification["Subscribers"]] == [stack.ref(topic)]
     assert properties["Subscription"] == [{"Protocol": "email", "Endpoint": "you@example.com"}]
@@ -228,7 +304,28 @@ def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
     assert set(statement["Principal"]["Service"]) == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
 
 
-def test_given_the_alarm_on_the_tables_errors_then_it_watches_every_operation_that_the_functions_use(template):
+@pytest.mark.parametrize(
+    ("alarm", "name", "functions"),
+    [
+        ("FunctionErrorsAlarm", "Errors", {"create-url", "redirect", "count-clicks"}),
+        ("FunctionThrottlesAlarm", "Throttles", {"create-url", "redirect", "count-clicks"}),
+        ("ServerErrorsAlarm", "error_count", {"create-url", "redirect"}),
+    ],
+)
+def test_given_an_alarm_on_functions_then_it_watches_each(template, alarm, name, functions):
+    metrics = watched(alarms(Stack(template, Environment="dev"))[alarm])
+
+    seen = [dict(metric.dimensions) for metric in metrics]
+    types = {each.get("error_type") for each in seen}
+    assert {metric.name for metric in metrics} == {name}
+    assert {next(iter(each.values())) if len(each) == 1 else each["service"] for each in seen} == {
+        f"squrl-{function}-dev" for function in functions
+    }
+    assert len(seen) == len(functions) * len(types)
+    assert types in ({None}, {"InternalServerError", "ServiceUnavailable"})
+
+
+def test_given_the_alarm_on_the_tables_errors_then_it_watches_what_is_called(template):
     stack = Stack(template)
     called = {
         operation
@@ -243,7 +340,7 @@ def test_given_the_alarm_on_the_tables_errors_then_it_watches_every_operation_th
 
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
-def test_given_the_dashboard_then_every_metric_on_it_is_one_that_the_stack_emits(template, environment):
+def test_given_the_dashboard_then_the_stack_emits_every_metric_on_it(template, environment):
     stack = Stack(template, Environment=environment)
 
     unknown = [
@@ -253,7 +350,7 @@ def test_given_the_dashboard_then_every_metric_on_it_is_one_that_the_stack_emits
     assert unknown == []
 
 
-def test_given_the_dashboard_then_every_search_on_it_finds_metrics_and_each_value_is_one_of_theirs(template):
+def test_given_the_dashboard_then_every_search_on_it_finds_metrics(template):
     stack = Stack(template, Environment="dev")
 
     found = [search for widget in widgets(stack) for search in searches(widget)]
@@ -292,7 +389,7 @@ def test_given_a_widget_with_metric_math_then_it_uses_the_ids_that_it_defines(te
         assert set().union(*(used_ids(expression) for expression in math)) == set(ids), widget["title"]
 
 
-def test_given_the_dashboard_then_it_is_of_this_region_and_nothing_on_it_is_left_to_substitute(template):
+def test_given_the_dashboard_then_it_is_of_this_region_and_filled_in(template):
     stack = Stack(template)
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
 
@@ -301,3 +398,35 @@ def test_given_the_dashboard_then_it_is_of_this_region_and_nothing_on_it_is_left
     assert regions == {REGION}
     assert "${" not in dashboard["DashboardBody"]
     assert dashboard["DashboardName"] in stack.outputs["DashboardUrl"]["Value"]
+
+
+def test_given_the_cost_widget_then_its_numbers_stand_elsewhere(template):
+    prices = json.loads(PRICES.read_text())["prices"]
+    written = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][1]
+    names = {
+        "Request": "api.requests",
+        "Invocation": "lambda.requests",
+        "GbSecond": "lambda.duration.arm64",
+        "Read": "dynamodb.reads",
+        "Write": "dynamodb.writes",
+        "Message": "sqs.requests",
+    }
+
+    numbers = {name: value for name, value in written.items() if isinstance(value, int | float)}
+
+    assert numbers == {name: pytest.approx(prices[price]["tiers"][0][1] * 1e6) for name, price in names.items()}
+    assert written["Memory"] == template["Resources"]["CreateUrlFunction"]["Properties"]["MemorySize"]
+
+
+def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(template):
+    (widget,) = (each for each in widgets(Stack(template)) if "cost" in each["title"])
+    ids = [row[-1]["id"] for row in widget["metrics"] if row[-1].get("visible") is False]
+    used = {name: 2_000_000_000 if name in ("create", "redirect", "count") else 1_000_000 for name in ids}  # ms
+
+    shown_dollars = [
+        float(eval(row["expression"], {"__builtins__": {}}, used))  # noqa: S307 (the template's own text)
+        for row in expressions(widget)
+    ]
+
+    # with 512 MB a million GB-seconds are two million seconds, here of each function
+    assert shown_dollars == pytest.approx([1 + 3 * 0.2, 3 * 13.3334, 3 * 0.125 + 3 * 0.625, 1.2 * 0.4])

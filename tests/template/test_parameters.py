@@ -4,6 +4,8 @@ import itertools
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from typing import Any
 
@@ -41,14 +43,19 @@ OPTIONS: list[dict[str, str]] = [
     {"CreatesPerMinutePerClient": "0"},
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
 ]
+TOLD = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20"}  # what prod wants to know
 # No option, every option, and rows in between such that any two options meet in all four ways: each option is in three
 # of the five rows, no two in the same ones.
 ROWS = list(zip(OPTIONS, itertools.combinations(range(5), 3), strict=False))
 COMBINATIONS = [dict(pair for option, rows in ROWS if row in rows for pair in option.items()) for row in range(5)]
 COMBINATIONS += [{}, dict(pair for option in OPTIONS for pair in option.items())]
 
-# What no longer applies once conditions are decided, and what SAM itself writes.
-IGNORED = {"W2001": "a parameter that only a condition used", "W1020": "Fn::Sub without a variable"}
+# What no longer applies once conditions are decided and values put in, and what SAM itself writes.
+IGNORED = {
+    "W2001": "a parameter that only a condition used",
+    "W7001": "the mapping",
+    "W1020": "Fn::Sub without a variable",
+}
 
 
 @pytest.mark.parametrize("combination", COMBINATIONS, ids=lambda values: " ".join(values) or "none")
@@ -58,7 +65,8 @@ def test_given_a_combination_of_options_then_what_sam_makes_of_it_is_valid(templ
     findings = cfnlint.api.lint(json.dumps(stack.decided()), regions=[REGION])
 
     assert [str(finding) for finding in findings if finding.rule.id not in IGNORED] == []
-    assert stack.broken_rules() == []
+    is_told = combination.get("Environment") != "prod" or TOLD.items() <= combination.items()
+    assert bool(stack.broken_rules()) is not is_told
 
 
 def test_given_the_combinations_then_any_two_options_meet_in_all_four_ways():
@@ -90,7 +98,7 @@ def test_given_an_option_then_what_it_asks_for_is_made_and_otherwise_not(templat
 
 
 @pytest.mark.parametrize(("option", "table"), [("ManageTable", "UrlsTable"), ("ManageDurableTable", "DurableTable")])
-def test_given_a_table_that_is_there_already_then_the_stack_is_the_same_without_its_own(template, option, table):
+def test_given_a_table_that_is_there_then_the_stack_is_the_same_without_its_own(template, option, table):
     own, another = (Stack(template, **{option: made}) for made in ("true", "false"))
 
     assert another.resources == {name: resource for name, resource in own.resources.items() if name != table}
@@ -105,9 +113,16 @@ def test_given_an_own_domain_then_the_api_answers_under_it_alone(template, domai
 
     url = stack.outputs["ApiUrl"]["Value"]
 
+    domains = stack.of_type("AWS::ApiGatewayV2::DomainName").values()
+    records = [
+        record for each in stack.of_type("AWS::Route53::RecordSetGroup").values() for record in each["RecordSets"]
+    ]
     (server,) = api["Body"]["servers"]
     assert server["x-amazon-apigateway-endpoint-configuration"] == {"disableExecuteApiEndpoint": is_disabled}
     assert url == ("https://go.example.com" if is_disabled else "<HttpApi.ApiEndpoint>")
+    # An AAAA record alone answers nothing.
+    assert [each["DomainNameConfigurations"][0]["IpAddressType"] for each in domains] == ["dualstack"] * is_disabled
+    assert [record["Type"] for record in records] == ["A", "AAAA"] * is_disabled
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -214,9 +229,17 @@ def test_given_parts_of_a_domain_then_all_or_none_are_taken(template, given):
 @pytest.mark.parametrize("environment", PARAMETERS["Environment"]["AllowedValues"])
 @pytest.mark.parametrize("table", ["squrl-urls-local", "squrl-urls-dev", "squrl-urls-restored"])
 def test_given_a_deployed_environment_then_it_does_not_take_the_local_table(template, environment, table):
-    broken = Stack(template, Environment=environment, TableName=table).broken_rules()
+    broken = Stack(template, Environment=environment, TableName=table, **TOLD).broken_rules()
 
     assert bool(broken) == (environment != "local" and table == "squrl-urls-local")
+
+
+@pytest.mark.parametrize("environment", PARAMETERS["Environment"]["AllowedValues"])
+@pytest.mark.parametrize("told", [{}, {"AlarmEmail": "you@example.com"}, {"MonthlyBudget": "20"}, TOLD], ids=list)
+def test_given_prod_then_somebody_has_to_be_told_of_trouble_and_of_costs(template, environment, told):
+    broken = Stack(template, Environment=environment, TableName="squrl-urls-2", **told).broken_rules()
+
+    assert bool(broken) == (environment == "prod" and told != TOLD)
 
 
 @pytest.mark.parametrize("rule", read()["Rules"])
@@ -233,7 +256,7 @@ def test_given_a_rule_then_every_assertion_says_which_parameters_to_set(template
 
 
 @pytest.mark.parametrize("use", OVERRIDES)
-def test_given_a_command_of_samconfig_then_it_names_parameters_that_exist_with_values_that_they_take(template, use):
+def test_given_a_command_of_samconfig_then_its_parameters_exist_and_take_its_values(template, use):
     values = OVERRIDES[use]
 
     assert values.keys() <= template["Parameters"].keys()
@@ -244,13 +267,32 @@ def test_given_a_command_of_samconfig_then_it_names_parameters_that_exist_with_v
     ("use", "environment"),
     [("default deploy", "dev"), ("dev deploy", "dev"), ("staging deploy", "staging"), ("prod deploy", "prod")],
 )
-def test_given_a_deployment_of_samconfig_then_it_is_one_environment_with_its_own_table(template, use, environment):
+def test_given_a_deployment_of_samconfig_then_its_environment_has_its_own_table(template, use, environment):
     values = OVERRIDES[use]
 
-    stack = Stack(template, **values)
+    stack = Stack(template, **(values | TOLD))
 
     assert (values["Environment"], values["TableName"]) == (environment, f"squrl-urls-{environment}")
     assert stack.broken_rules() == []
+
+
+def test_given_prod_of_samconfig_then_who_deploys_it_has_to_say_who_is_told(template):
+    (broken,) = Stack(template, **OVERRIDES["prod deploy"]).broken_rules()
+
+    assert "AlarmEmail" in broken
+
+
+@pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
+def test_given_a_deployment_of_samconfig_then_it_has_the_tags_that_are_counted(template, environment):
+    options = CONFIGURATION[environment]["deploy"]["parameters"]
+    (budget,) = Stack(template, MonthlyBudget="20").of_type("AWS::Budgets::Budget").values()
+
+    tags = dict(pair.split("=") for pair in options["tags"].split())
+
+    name = OVERRIDES[f"{environment} deploy"]["Environment"]
+    assert tags == {"Service": "squrl", "Environment": name, "ManagedBy": "sam"}
+    assert budget["Budget"]["CostFilters"] == {"TagKeyValue": [f"user:Service${tags['Service']}"]}
+    assert '"Service": "squrl"' not in json.dumps(template)
 
 
 def test_given_samconfig_then_its_environments_are_the_templates():
@@ -260,7 +302,7 @@ def test_given_samconfig_then_its_environments_are_the_templates():
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
-def test_given_an_environment_of_samconfig_then_it_is_built_and_deployed_for_arm64_under_its_own_name(environment):
+def test_given_an_environment_of_samconfig_then_it_is_for_arm64_under_its_own_name(environment):
     assert OVERRIDES[f"{environment} deploy"]["Architecture"] == "arm64"
     assert CONFIGURATION[environment]["global"]["parameters"]["stack_name"] == f"squrl-{environment}"
 
@@ -272,3 +314,26 @@ def test_given_prod_then_samconfig_asks_before_it_changes_and_deploys_gradually(
 
     assert options["confirm_changeset"] is True
     assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 3
+
+
+def test_given_prod_when_deployed_at_once_then_that_alone_differs(tmp_path):
+    for name in ("Makefile", "samconfig.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".aws-sam").mkdir()
+    command = ["make", "--dry-run", "deploy", "ENV=prod", "GRADUAL=no", "--assume-old=build"]
+    printed = subprocess.check_output(command, cwd=tmp_path, text=True, timeout=30).replace("\\\n", "")
+    write, deploy = printed.strip().splitlines()[-2:]
+
+    subprocess.run(write, shell=True, cwd=tmp_path, check=True, timeout=30)  # noqa: S602 (the Makefile's own line)
+
+    file = tmp_path / ".aws-sam" / "at-once.toml"
+    changed = tomllib.loads(file.read_text())
+    overrides = changed["prod"]["deploy"]["parameters"]["parameter_overrides"]
+    assert dict(pair.split("=", 1) for pair in overrides.split()) == OVERRIDES["prod deploy"] | {
+        "GradualDeployment": "false"
+    }
+    assert (
+        file.read_text().replace("GradualDeployment=false", "GradualDeployment=true")
+        == (ROOT / "samconfig.toml").read_text()
+    )
+    assert shlex.split(deploy)[1:] == ["deploy", "--config-env", "prod", "--config-file", str(file)]

@@ -12,7 +12,7 @@ def table_of(stack):
 
 @pytest.mark.parametrize("environment", ["local", "dev", "staging", "prod"])
 @pytest.mark.parametrize("name", ["UrlsTable", "DurableTable"])
-def test_given_an_environment_then_prod_alone_keeps_and_protects_what_must_not_be_lost(template, environment, name):
+def test_given_an_environment_then_prod_alone_protects_what_must_not_be_lost(template, environment, name):
     resource = Stack(template, Environment=environment).resources[name]
 
     policy = "Retain" if environment == "prod" else "Delete"

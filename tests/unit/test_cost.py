@@ -136,7 +136,7 @@ def test_given_each_processor_when_billed_then_arm_is_a_fifth_cheaper():
 
 
 def test_given_the_template_when_memory_changes_then_the_setup_follows(template):
-    template["Globals"]["Function"]["MemorySize"] = 1024
+    template["Mappings"]["Function"]["Memory"]["MB"] = 1024
 
     assert setup_of(template).functions["redirect"].memory == 1024
 
@@ -181,7 +181,7 @@ def test_given_a_metric_that_is_shown_twice_when_counted_then_it_is_one(template
     before = setup_of(template).custom_metrics
     body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
     widget = f'{{ "properties": {{ "metrics": [{rows}] }} }}'
-    body["Fn::Sub"] = body["Fn::Sub"].replace('"widgets": [', f'"widgets": [{widget},', 1)
+    body["Fn::Sub"][0] = body["Fn::Sub"][0].replace('"widgets": [', f'"widgets": [{widget},', 1)
 
     assert setup_of(template).custom_metrics == before + 1
 
@@ -190,7 +190,7 @@ def test_given_a_row_that_repeats_all_but_its_end_when_counted_then_it_is_anothe
     before = setup_of(template).custom_metrics
     body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
     widget = '{ "properties": { "metrics": [["Squrl", "NAME", "service", "a"], ["...", "b"]] } }'
-    body["Fn::Sub"] = body["Fn::Sub"].replace('"widgets": [', f'"widgets": [{widget},', 1)
+    body["Fn::Sub"][0] = body["Fn::Sub"][0].replace('"widgets": [', f'"widgets": [{widget},', 1)
 
     assert setup_of(template).custom_metrics == before + 2
 
