@@ -394,32 +394,38 @@ def test_given_a_parameter_when_it_changes_then_a_version_is_made_if_it_differs(
         assert is_new == (versioned(before, name) != versioned(after, name))
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize(
-    ("resource", "change"),
+    ("resources", "change"),
     [
-        ("function", {"CodeUri": "s3://bucket/other"}),
-        ("function", {"Timeout": 3}),
-        ("function", {"MemorySize": 1024}),
-        ("function", {"Runtime": "python3.14"}),
-        ("function", {"Tracing": "Active"}),
-        ("function", {"Architectures": ["x86_64"]}),
-        ("function", {"Role": "arn:aws:iam::123456789012:role/other"}),
-        ("function", {"LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "DEBUG"}}),
-        ("function", {"Environment": {"Variables": {"A": "b"}}}),
-        ("function", {"Handler": "app.other"}),
-        ("SqurlLayer", {"ContentUri": "s3://bucket/other"}),
-        ("SqurlLayer", {"CompatibleArchitectures": ["x86_64"]}),
+        (FUNCTIONS, {"CodeUri": "s3://bucket/other"}),
+        (FUNCTIONS, {"Timeout": 3}),
+        (FUNCTIONS, {"MemorySize": 1024}),
+        (FUNCTIONS, {"Runtime": "python3.14"}),
+        (FUNCTIONS, {"Tracing": "Active"}),
+        (FUNCTIONS, {"Architectures": ["x86_64"]}),
+        (FUNCTIONS, {"Role": "arn:aws:iam::123456789012:role/other"}),
+        (FUNCTIONS, {"LoggingConfig": {"LogFormat": "JSON", "SystemLogLevel": "DEBUG"}}),
+        (FUNCTIONS, {"Environment": {"Variables": {"A": "b"}}}),
+        (FUNCTIONS, {"Handler": "app.other"}),
+        (["SqurlLayer"], {"ContentUri": "s3://bucket/other"}),
+        (["SqurlLayer"], {"CompatibleArchitectures": ["x86_64"]}),
     ],
-    ids=str,
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_given_a_function_when_what_is_versioned_changes_then_a_version_is_made(template, name, resource, change):
+def test_given_functions_when_what_is_versioned_changes_then_versions_are_made(template, resources, change):
     changed = copy.deepcopy(template)
 
-    changed["Resources"][name if resource == "function" else resource]["Properties"].update(change)
+    for resource in resources:
+        changed["Resources"][resource]["Properties"].update(change)
 
-    assert version(Stack(template), name) == version(Stack(copy.deepcopy(template)), name)
-    assert version(Stack(template), name) != version(Stack(changed), name)
+    before, after = Stack(template), Stack(changed)
+    assert not [name for name in FUNCTIONS if version(before, name) == version(after, name)]
+
+
+def test_given_functions_when_nothing_changes_then_no_version_is_made(template):
+    before, after = Stack(template), Stack(copy.deepcopy(template))
+
+    assert [version(before, name) for name in FUNCTIONS] == [version(after, name) for name in FUNCTIONS]
 
 
 @pytest.mark.parametrize(

@@ -247,8 +247,8 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
     ),
     "no new version for a new property": (
         lambda t: of(t, "RedirectFunction").pop("AutoPublishAliasAllProperties"),
-        lambda t: functions.test_given_a_function_when_what_is_versioned_changes_then_a_version_is_made(
-            t, "RedirectFunction", "function", {"Timeout": 3}
+        lambda t: functions.test_given_functions_when_what_is_versioned_changes_then_versions_are_made(
+            t, functions.FUNCTIONS, {"Timeout": 3}
         ),
     ),
     "no new version for a parameter": (
