@@ -141,7 +141,8 @@ def stored(tables: "Tables") -> str:
     """Return every row of every table, without the attributes that may hold what a caller sent."""
     names = tables.client.list_tables()["TableNames"]
     rows = [row for name in names for row in tables.client.scan(TableName=name)["Items"]]
-    return json.dumps([{name: value for name, value in row.items() if name not in MAY_BE_STORED} for row in rows])
+    kept = [{name: value for name, value in row.items() if name not in MAY_BE_STORED} for row in rows]
+    return json.dumps(kept, default=repr)
 
 
 def leaks(sinks: dict[str, str]) -> set[tuple[str, str]]:

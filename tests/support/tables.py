@@ -8,7 +8,7 @@ from local.dynamodb import client
 from squrl.aws.client import Service, connect
 from squrl.aws.durable_table import DOMAINS
 from squrl.aws.ephemeral_table import EphemeralTable
-from squrl.aws.links_table import LinksTable, from_item, to_item
+from squrl.aws.links_table import SECRET_ROW, LinksTable, from_item, to_item
 from squrl.domains import DomainLists
 from squrl.invocation import Invocation
 from squrl.links import Link
@@ -71,8 +71,8 @@ class Tables:
     def all(self) -> dict[str, Link]:
         """Return all links by their codes."""
         pages = self.client.get_paginator("scan").paginate(TableName=self.links, ConsistentRead=True)
-        found = filter(None, (from_item(item) for page in pages for item in page["Items"]))
-        return {link.short_code: link for link in found}
+        items = (item for page in pages for item in page["Items"] if item["short_code"]["S"] != SECRET_ROW)
+        return {link.short_code: link for link in filter(None, map(from_item, items))}
 
     def delete(self, *links: Link) -> None:
         """Remove rows, as the table's TTL does with expired ones."""

@@ -54,7 +54,7 @@ def number(text: str) -> int:
         ("decisions", r"over ([\d ]+\d) characters isn't looked at", destinations.MAX_CHARACTERS),
         ("decisions", r"the next of (eight)", {8: "eight"}[codes.PROBES]),
         ("decisions", r"secret is (\d+) random bytes", codes.SECRET_BYTES),
-        ("decisions", r"older than (\d+)\. The link", late_clicks.OLDEST_CLICK // DAY),
+        ("decisions", r"older than (\d+); the two", late_clicks.OLDEST_CLICK // DAY),
         ("decisions", r"id is remembered for (thirty) days", {30: "thirty"}[ephemeral_table.CLICK_KEPT // DAY]),
         ("decisions", r"at most every (two) seconds", {2: "two"}[follow.RECENT_SECONDS]),
         ("decisions", r"every (thirty) seconds", {30: "thirty"}[domain_lists.REFRESH]),
