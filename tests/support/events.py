@@ -33,6 +33,8 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "create_url/http_validation_error_body.json": (400, "ValidationError"),
     "create_url/http_conflict_error.json": (409, "ConflictError"),
     "create_url/http_gone.json": (410, "Gone"),
+    "create_url/http_forbidden.json": (403, "Forbidden"),
+    "create_url/http_payload_too_large.json": (413, "PayloadTooLarge"),
     "create_url/direct.json": (201, None),
     "create_url/direct_lifetime.json": (201, None),
     "create_url/direct_custom_code.json": (200, None),

@@ -21,7 +21,10 @@ PRIVATE_NAMES = (".local", ".localhost", ".internal", ".home.arpa")
 MAX_ANSWER = 512_000  # bytes: an error names at most a hundred fields
 MAX_LOG_LINE = 2_000  # bytes
 
-_STATUSES = {"InvalidUrl": 400, "ValidationError": 400, "NotFound": 404, "ConflictError": 409, "Gone": 410}
+_STATUSES = {"InvalidUrl": 400, "ValidationError": 400, "NotFound": 404, "ConflictError": 409, "Gone": 410} | {
+    "Forbidden": 403,
+    "PayloadTooLarge": 413,
+}
 _REFUSED = 400
 _RULES = Rules()
 _HEADER = re.compile(r"[ -~]+")  # ASCII without control characters

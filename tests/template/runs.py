@@ -50,7 +50,11 @@ EVENTS: dict[str, list[Any]] = {
         {"original_url": DESTINATION, "custom_code": "my-code"},
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24},
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24, "custom_code": "my-code"},
-        *(events.load(name) for name in events.ANSWERS if re.match("create_url/http_.*error|.*invalid_url", name)),
+        *(
+            events.load(name)
+            for name in events.ANSWERS
+            if re.match("create_url/http_.*(error|invalid_url|forbidden|too_large)", name)
+        ),
     ],
     "functions/redirect/": [events.load(name) for name in events.ANSWERS if name.startswith("redirect/")],
     "functions/count_clicks/": [

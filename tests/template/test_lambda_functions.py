@@ -16,7 +16,11 @@ CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234
 FUNCTIONS = {"CreateUrlFunction": 10, "RedirectFunction": 5, "CountClicksFunction": 30}  # seconds
 ROUTES = {
     "CreateUrlFunction": {("post", "/create")},
-    "RedirectFunction": {("get", "/{short_code}"), ("head", "/{short_code}")},
+    "RedirectFunction": {
+        ("get", "/{short_code}"),
+        ("head", "/{short_code}"),
+        ("x-amazon-apigateway-any-method", "$default"),
+    },
     "CountClicksFunction": set(),
 }
 
