@@ -40,11 +40,8 @@ with atheris.instrument_imports(include=["squrl"]):
     from tests.support import bad_input, events, invariants
 
 # What comes off behind a code: white space, and punctuation that no code can have.
-BEHIND_CODE = (
-    "".join(filter(str.isspace, map(chr, range(0x3001))))
-    + "/.,;:!?)]}>'\"\u00ab\u00bb\u2039\u203a"
-    + "".join(map(chr, range(0x2018, 0x2020)))
-)
+_SPACES = "".join(filter(str.isspace, map(chr, range(0x3001))))
+BEHIND_CODE = _SPACES + "/.,;:!?)]}>'\"\u00ab\u00bb\u2039\u203a" + "".join(map(chr, range(0x2018, 0x2020)))
 _WORD = re.compile(r"(\w+)")
 
 functions = invariants.CheckedFunctions()

@@ -36,7 +36,7 @@ def test_given_inputs_that_coverage_guides_when_tried_then_no_invariant_fails():
 @pytest.mark.parametrize(
     ("target", "module", "sound", "faulty"),
     [
-        ("event", "web/request.py", 'return value if isinstance(value, str) else ""', 'return value or ""'),
+        ("event", "web/request.py", "return value if isinstance(value, dict) else {}", "return value or {}"),
         ("destination", "destinations.py", ', ".home.arpa")', ")"),
         ("code", "codes.py", '"^[A-Za-z0-9_-]{3,20}$"', r'r"^[\w-]{3,20}$"'),
     ],

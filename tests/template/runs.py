@@ -43,6 +43,7 @@ ROWS = [
     Link("abc", FOR_A_DAY, timestamp(NOW), None, status=DISABLED),
 ]
 
+_REFUSED = re.compile("create_url/http_.*(error|invalid_url|forbidden|too_large)")
 EVENTS: dict[str, list[Any]] = {
     "functions/create_url/": [
         events.load("create_url/http.json"),
@@ -312,6 +313,8 @@ def _loaded(folder: str, variables: dict[str, str], cloud: _Cloud) -> Iterator[M
             spec.loader.exec_module(module)
             yield module
     finally:
+        for name in [each for each in sys.modules if each.partition(".")[0] == "squrl"]:
+            del sys.modules[name]
         sys.modules.update(mine)
 
 
