@@ -179,6 +179,8 @@ class Setup:
         Whether DynamoDB asks KMS for the tables' key.
     click_batch : int
         Late clicks that are counted together, at most.
+    create_rate, redirect_rate : float
+        Requests a second that the API lets through to each route.
     """
 
     functions: dict[str, Function]
@@ -192,6 +194,8 @@ class Setup:
     own_keys: int
     encrypts_tables: bool
     click_batch: int
+    create_rate: float
+    redirect_rate: float
 
     @classmethod
     def read(cls, stack: Stack) -> Self:
@@ -219,6 +223,8 @@ class Setup:
             own_keys=len(stack.of_type("AWS::KMS::Key")),
             encrypts_tables=any(table.get("SSESpecification", {}).get("SSEEnabled") for table in tables),
             click_batch=max(int(each["Properties"]["BatchSize"]) for each in events if each["Type"] == "SQS"),
+            create_rate=float(api["RouteSettings"]["POST /create"]["ThrottlingRateLimit"]),
+            redirect_rate=float(api["DefaultRouteSettings"]["ThrottlingRateLimit"]),
         )
 
     def function(self, operation: str) -> Function:

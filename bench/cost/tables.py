@@ -149,6 +149,8 @@ def _limits(measured: Operations, setup: Setup) -> str:
     ramps = [max(busy[REDIRECT][each], redirects[each] / RATE_PER_CONCURRENCY) / STARTS for each in (0, 1)]
     rows: list[tuple[str, list[float], float | None]] = [
         ("API: requests a second", everything, API_RATE),
+        ("route of creates: requests a second (`CreateRateLimit`)", creates, setup.create_rate),
+        ("route of redirects: requests a second (`RedirectRateLimit`)", redirects, setup.redirect_rate),
         ("Lambda: creates at once", busy[CREATE], None),
         ("Lambda: redirects at once", busy[REDIRECT], None),
         ("Lambda: concurrency quota needed", [concurrency(measured, setup, load) for load in loads], CONCURRENCY),
@@ -157,7 +159,6 @@ def _limits(measured: Operations, setup: Setup) -> str:
         ("table, new: write units a second", everything, NEW_TABLE_WRITES),
         ("table: partitions, at least", [math.ceil(each / PARTITION_WRITES) for each in everything], None),
         ("index: write units a second", creates, TABLE_UNITS),
-        ("index: read units a second", [each * measured[CREATE].read_units for each in creates], TABLE_UNITS),
         ("one link: clicks a second, if it had all", redirects, PARTITION_WRITES),
         ("one destination: new links a second, if it had all", creates, PARTITION_WRITES),
     ]

@@ -34,6 +34,8 @@ SETUP = cost.Setup(
     own_keys=1,
     encrypts_tables=True,
     click_batch=99,
+    create_rate=200,
+    redirect_rate=4000,
 )
 GB = 2**30
 
