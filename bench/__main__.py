@@ -23,6 +23,7 @@ from bench.measure import Start, Subject, Subjects, Warm, process, starts, warm
 from bench.report import DOCS, ROOT, machine, number, percentile, table, write
 from bench.runtime import FunctionError, Process
 from bench.subjects import UNLIMITED, Checkout, comparisons
+from bench.worst import costliest
 from local import LocalError, dynamodb
 from local.template import Stack
 
@@ -154,6 +155,10 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     _say(f"with {' and '.join(map(str, DELAYS))} ms added to the database ...")
     delayed = {"redirect": requests["redirect"], "create": requests["create_new"], **comparisons(own, aws.url)}
     usual += _delay_rows(aws, delayed, runs)
+    _say("the worst input ...")
+    worst, seconds = costliest(direct["create_new"], own.event("create_url/http"))
+    what = "the worst that create refuses, CPU, against a new link"
+    usual.append(_ratio(what, seconds * 1000, warmed["create"].cpu * 1000, f"ms: {worst}", (2, None)))
     _say("latency ...")
     latency = [*_latency_rows(aws, requests, 100 if quick else 1000)]
     _say("kinds of requests, and options ...")

@@ -3,11 +3,30 @@
 import base64
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
+from bench.measure import Subject, process
+
+REQUESTS = 20
 MAX_BODY = 32 * 1024  # bytes, as the API's description has it
 MAX_STRING = 4096  # characters
 MAX_HOST = 1024  # characters that are looked at
+
+
+def costliest(create: Subject, good: dict[str, Any]) -> tuple[str, float]:
+    """Return the input that takes most processor time to refuse, and how much, in seconds a request."""
+    found = {}
+    with process(create.function) as running:
+        for _ in range(REQUESTS):
+            create.ask(running)
+        for name, event in worst_refused(good).items():
+            refused = Subject(create.function, partial(dict, event), 400, first_status=413)
+            before = running.usage().cpu
+            for _ in range(REQUESTS):
+                refused.ask(running)
+            found[name] = (running.usage().cpu - before) / REQUESTS
+    return max(found.items(), key=lambda item: item[1])
 
 
 def worst_refused(good: dict[str, Any]) -> dict[str, dict[str, Any]]:
