@@ -19,7 +19,7 @@ import boto3
 import pytest
 import yaml
 
-from squrl.aws.links_table import to_item
+from squrl.aws.links_table import SECRET_ROW, to_item
 from tests.support.events import LINKS
 from tests.support.ports import free_port, wait_for_port
 
@@ -203,11 +203,13 @@ def stack(deployed) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def rows(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
-    """Leave nothing but the sample links in the table, and return a function that reads all of it by code."""
+    """Leave no links but the sample ones in the table, and return a function that reads all links by code."""
     dynamodb, table = client("dynamodb"), stack["TableName"]
 
     def read():
-        return {item["short_code"]["S"]: item for item in dynamodb.scan(TableName=table)["Items"]}
+        found = {item["short_code"]["S"]: item for item in dynamodb.scan(TableName=table)["Items"]}
+        found.pop(SECRET_ROW, None)  # which is no link
+        return found
 
     for code in read():
         dynamodb.delete_item(TableName=table, Key={"short_code": {"S": code}})

@@ -42,7 +42,8 @@ def test_given_a_deployment_when_the_table_is_described_then_it_is_the_contracts
         {"AttributeName": "original_url", "KeyType": "HASH"},
         {"AttributeName": "created_at", "KeyType": "RANGE"},
     ]
-    assert set(index["Projection"]["NonKeyAttributes"]) == {"status", "redirect_type", "ttl_hours", "expires_at"}
+    projected = "status redirect_type ttl_hours expires_at custom_code owner forward_query max_clicks"
+    assert set(index["Projection"]["NonKeyAttributes"]) == set(projected.split())
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["DeletionProtectionEnabled"] is False
