@@ -121,7 +121,7 @@ def test_given_a_deployment_when_the_redirect_is_asked_where_its_clicks_go_then_
 
 @pytest.mark.parametrize(
     ("function", "routes"),
-    [("create-url", {"POST/create"}), ("redirect", {"GET/*", "HEAD/*"})],
+    [("create-url", {"POST/create"}), ("redirect", {"GET/*", "HEAD/*", "*"})],
     ids=["create-url", "redirect"],
 )
 def test_given_a_deployment_when_a_function_is_asked_who_may_invoke_it_then_it_is_the_apis_routes(
