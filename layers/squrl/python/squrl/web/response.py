@@ -2,10 +2,10 @@
 
 import base64
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from squrl.errors import SqurlError
 
@@ -18,10 +18,10 @@ _NO_REFERRER = {"Referrer-Policy": "no-referrer"}
 _HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
-# What the URL Standard percent-encodes in each part of a URL of http or https.
-_BESIDE_PATH = re.compile(r"[^!$-;=@-\]_a-z|~]+")
-_BESIDE_QUERY = re.compile(r"[^!$-&(-;=?-~]+")
-_BESIDE_FRAGMENT = re.compile(r"[^!#-;=?-_a-~]+")
+# What the URL Standard doesn't percent-encode in each part of a URL of http or https, besides letters and digits.
+_SAFE_IN_PATH = "!$%&'()*+,-./:;=@[\\]_|~"
+_SAFE_IN_QUERY = "!$%&()*+,-./:;=?@[\\]^_`{|}~"
+_SAFE_IN_FRAGMENT = "!#$%&'()*+,-./:;=?@[\\]^_{|}~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +82,6 @@ def location(destination: str) -> str:
     before_fragment, hash_, fragment = destination.partition("#")
     path, question_mark, query = before_fragment.partition("?")
     return (
-        f"{_BESIDE_PATH.sub(_percent_encoded, path)}{question_mark}{_BESIDE_QUERY.sub(_percent_encoded, query)}"
-        f"{hash_}{_BESIDE_FRAGMENT.sub(_percent_encoded, fragment)}"
+        f"{quote(path, _SAFE_IN_PATH)}{question_mark}{quote(query, _SAFE_IN_QUERY)}"
+        f"{hash_}{quote(fragment, _SAFE_IN_FRAGMENT)}"
     )
-
-
-def _percent_encoded(characters: re.Match[str]) -> str:
-    return "".join(f"%{octet:02X}" for octet in characters[0].encode())
