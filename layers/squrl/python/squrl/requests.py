@@ -10,10 +10,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import ValidationError as PydanticError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from squrl import codes
+from squrl import codes, keys
 from squrl.errors import Detail, ValidationError
+from squrl.links import seconds
 
 MAX_TTL_HOURS = 87_600  # ten years
+MAX_TITLE = 120  # bytes of UTF-8
+MAX_ENTRIES = 100  # of one bulk request
+_LATEST = 10**11  # Unix seconds, the year 5138
 
 _MAX_NAMED = 100  # unknown fields that an error names: an answer must not grow with the request
 _MAX_NAME = 100  # characters of an unknown field's name that an error repeats
@@ -48,10 +52,34 @@ def _is_not_reserved(code: str) -> str:
     return code
 
 
-class CreateRequest(BaseModel):
-    """A request to create a link: the object that ``POST /create`` and direct invocations take."""
+def _fits(title: str) -> str:
+    if len(title.encode()) > MAX_TITLE:
+        raise PydanticCustomError("title", f"must have at most {MAX_TITLE} bytes")
+    return title
 
+
+def _is_time(text: str) -> str:
+    try:
+        seconds(text)
+    except ValueError:
+        raise PydanticCustomError("time", "must be a time such as 2026-08-23T10:30:00Z") from None
+    return text
+
+
+class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_fits)]
+Tags = Annotated[
+    list[Annotated[str, Field(pattern="^[a-z0-9-]{1,30}$")]],
+    Field(max_length=10, json_schema_extra={"uniqueItems": True}),
+]
+Owner = Annotated[str, Field(pattern=keys.OWNER_PATTERN)]
+
+
+class CreateRequest(_Request):
+    """A request to create a link: the object that ``POST /create`` and direct invocations take."""
 
     original_url: Annotated[str, PlainValidator(_is_text), WithJsonSchema({"type": "string"})] = Field(
         description="The destination, read as a browser reads it: http or https, a public host, at most 2048 bytes; no "
@@ -68,6 +96,49 @@ class CreateRequest(BaseModel):
         description="The status of the redirect, 301 if absent. Browsers keep a 301 for up to an hour; 302 counts "
         "every click.",
     )
+    title: Title | None = Field(None, description="For people; at most 120 bytes of UTF-8. With a key only.")
+    tags: Tags | None = Field(None, description="For people, and for filters; at most 10. With a key only.")
+    owner: Owner | None = Field(None, description="Whose link it is. With an admin's key or a direct invocation only.")
+
+
+class ImportRequest(CreateRequest):
+    """A link as another product left it: one entry of ``POST /links/import``."""
+
+    short_code: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] = Field(description="Its code.")
+    created_at: Annotated[str, AfterValidator(_is_time)] | None = Field(None, description="UTC, 2026-08-23T10:30:00Z.")
+    expires_at: Annotated[str, AfterValidator(_is_time)] | None = Field(None, description="UTC, 2026-08-23T10:30:00Z.")
+    status: Literal["active", "disabled"] | None = Field(None, description="active if absent.")
+    imported_clicks: Annotated[int, Field(ge=0, le=_LATEST), BeforeValidator(_as_integer)] | None = Field(
+        None, description="What the other product had counted."
+    )
+
+
+class ChangeRequest(_Request):
+    """A change of a link: what isn't named stays, what is ``null`` is removed."""
+
+    original_url: Annotated[str, PlainValidator(_is_text), WithJsonSchema({"type": "string"})] = Field(
+        "", description="As for create."
+    )
+    redirect_type: Literal["301", "302"] = Field("301", description="As for create.")
+    ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS), BeforeValidator(_as_integer)] | None = Field(
+        None, description="The lifetime in hours, from now on."
+    )
+    title: Title | None = Field(None, description="As for create.")
+    tags: Tags | None = Field(None, description="As for create.")
+    status: Literal["active", "disabled"] = Field("active", description="Whether visitors are sent on.")
+
+
+class KeyRequest(_Request):
+    """A request for a key, by an operator."""
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_TITLE), AfterValidator(_fits)] = Field(
+        description="For people."
+    )
+    owner: Owner = Field(description="Whose links it is for.")
+    role: Literal["read", "write", "admin"] = Field(description="What it may do.")
+    ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS), BeforeValidator(_as_integer)] | None = Field(
+        None, description="The lifetime in hours; never ends if absent."
+    )
 
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -81,7 +152,10 @@ def read(model: type[Model], fields: Mapping[str, Any]) -> Model:
     ValidationError
         With one detail per field at fault. Of what the caller sent it repeats the names of unknown fields alone.
     """
-    given = {name: value for name, value in fields.items() if value is not None or name not in model.model_fields}
+    nulls = model is ChangeRequest
+    given = {
+        name: value for name, value in fields.items() if nulls or value is not None or name not in model.model_fields
+    }
     known = {name: given.pop(name) for name in model.model_fields if name in given}
     try:
         checked = model.model_validate(known)
@@ -90,6 +164,20 @@ def read(model: type[Model], fields: Mapping[str, Any]) -> Model:
     if given:
         _refuse([], list(given))
     return checked
+
+
+def read_entries(fields: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the entries of a bulk request, which are checked one by one.
+
+    Raises
+    ------
+    ValidationError
+        If there aren't 1 to `MAX_ENTRIES` of them.
+    """
+    entries = fields.get(name)
+    if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_ENTRIES:
+        raise ValidationError([{"field": name, "message": f"{name} must be a list of 1 to {MAX_ENTRIES}"}])
+    return entries
 
 
 def _detail(error: ErrorDetails) -> Detail:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from squrl import codes, destinations
-from squrl.errors import ConflictError, Gone, InvalidUrl, RateLimitExceeded
-from squrl.links import DISABLED, Kind, Link, timestamp
+from squrl.errors import ConflictError, Detail, Gone, InvalidUrl, RateLimitExceeded, ValidationError
+from squrl.keys import Identity, Role
+from squrl.links import DELETED, DISABLED, Kind, Link, timestamp
 from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore, SecretStore, Unavailable
 from squrl.requests import CreateRequest
 
@@ -15,12 +16,15 @@ class Caller(NamedTuple):
 
     Attributes
     ----------
+    identity : Identity or None
+        Whose key was presented; ``None`` where there was none.
     address : str or None
-        The IP address that is limited; ``None`` for who may invoke the function directly, and is trusted.
+        The IP address; ``None`` for who may invoke the function directly, and is trusted.
     keeps_address : bool
         Whether the link keeps it.
     """
 
+    identity: Identity | None = None
     address: str | None = None
     keeps_address: bool = False
 
@@ -48,7 +52,7 @@ def admit(caller: Caller, limiter: ClientLimiter, now: int) -> None:
     RateLimitExceeded
         If the caller has had its requests of this minute.
     """
-    if caller.address is not None and not limiter.permits(caller.address, now):
+    if caller.identity is None and caller.address is not None and not limiter.permits(caller.address, now):
         raise RateLimitExceeded("Too many requests from this address; try again later", retry_after=60 - now % 60)
 
 
@@ -80,10 +84,11 @@ def shorten(request: CreateRequest, caller: Caller, now: int, ports: Ports, rule
         If the store didn't answer in time, or others hold all codes that were tried, which no one has seen yet.
     """
     ports.domains.refresh()
+    owner = _owner(request, caller)
     destination = destinations.accept(request.original_url, rules)
     if not ports.domains.current().permits(destination):
         raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
-    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours)
+    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours, owner)
     link = Link(
         short_code=request.custom_code or "",
         kind=kind,
@@ -91,12 +96,19 @@ def shorten(request: CreateRequest, caller: Caller, now: int, ports: Ports, rule
         expires_at=kind.expires_at(now),
         custom_code=request.custom_code is not None,
         creator_ip=caller.address if caller.keeps_address else None,
+        title=request.title,
+        tags=frozenset(request.tags or ()),
     )
     if request.custom_code is not None:
         shortened = _claim(link, ports.store, now)
         if shortened is None:
             raise ConflictError("custom_code is taken by another link")
         return shortened
+    if owner:  # the owner's custom and imported links are found, too
+        short_code = ports.store.find(kind, now)
+        found = short_code and _renewed(short_code, kind, ports.store, now)
+        if found:
+            return Shortened(_titled(found, link, ports.store), created=False)
     # The first of the request's codes that is free, or that already is this very link.
     for code in codes.candidates(kind, ports.secrets.secret()):
         shortened = _claim(replace(link, short_code=code), ports.store, now)
@@ -113,12 +125,46 @@ def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
         if isinstance(claim, Claimed):
             return Shortened(link, created=True)
         holder = claim.link
-        # Who doesn't ask for a code gets none that somebody chose.
-        if holder.kind != link.kind or (holder.custom_code and not link.custom_code):
+        # Who has no key, and doesn't ask for a code, gets none that somebody chose.
+        is_a_strangers = holder.custom_code and not link.custom_code and not link.kind.owner
+        if holder.kind != link.kind or is_a_strangers or holder.status == DELETED:
             return None
         if holder.status == DISABLED:
             raise Gone("This link was disabled")
         renewed = holder if link.kind.ttl_hours is None else store.renew(link.short_code, link.kind, now)
         if renewed is not None and renewed.kind == link.kind and renewed.is_live(now):
-            return Shortened(renewed, created=False)
+            return Shortened(_titled(renewed, link, store), created=False)
     return None
+
+
+def _renewed(short_code: str, kind: Kind, store: LinkStore, now: int) -> Link | None:
+    """Return a link that the index knows, on proof from the table: the index may be behind."""
+    link = store.get(short_code) if kind.ttl_hours is None else store.renew(short_code, kind, now)
+    return link if link is not None and link.kind == kind and link.is_live(now) else None
+
+
+def _titled(link: Link, asked: Link, store: LinkStore) -> Link:
+    """Give a link that was there the title and the tags that came with the request."""
+    titled = replace(link, title=asked.title or link.title, tags=asked.tags or link.tags)
+    return link if titled == link else store.change(link, titled) or link
+
+
+def _owner(request: CreateRequest, caller: Caller) -> str | None:
+    """Return whose link it will be.
+
+    Raises
+    ------
+    ValidationError
+        If the request names what only an owner's link has, or an owner that the caller may not name.
+    """
+    may_name = caller.identity is not None and caller.identity.role is Role.ADMIN
+    details: list[Detail] = []
+    if request.owner is not None and not may_name:
+        details.append({"field": "owner", "message": "owner needs an admin's key"})
+    owner = request.owner or (caller.identity.owner if caller.identity else None)
+    if owner is None:
+        given = {"title": request.title, "tags": request.tags}
+        details += [{"field": name, "message": f"{name} needs a key"} for name, value in given.items() if value]
+    if details:
+        raise ValidationError(details)
+    return owner
