@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from squrl import requests, telemetry
+from squrl.authorize import identify, require
 from squrl.aws.client import Service, connect
 from squrl.aws.client_limiter import DayKey, TableClientLimiter
 from squrl.aws.domain_lists import KnownDomainLists, RememberedDomainLists
@@ -16,7 +17,6 @@ from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.aws.keys import KnownKeys, RememberedKeys
 from squrl.aws.links_table import KnownSecret, LinksTable, RememberedSecret
-from squrl.authorize import identify, require
 from squrl.destinations import Rules
 from squrl.invocation import Invocation
 from squrl.keys import OPERATOR, Identity, Role

@@ -21,9 +21,7 @@ from squrl.links import Link
 from squrl.settings import RedirectSettings
 from squrl.web.answering import answer
 from squrl.web.request import DIRECT, Request
-from squrl.web.response import Response, location
-
-PERMANENT_MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
+from squrl.web.response import PERMANENT_MAX_AGE, Response, location
 
 SETTINGS = RedirectSettings.from_environment(os.environ)
 DYNAMODB = connect("dynamodb")
@@ -85,7 +83,7 @@ def _count(followed: Followed) -> None:
 
 
 def _redirect(link: Link, now: int) -> Response:
-    destination, redirect_type, _ = link.kind
+    destination, redirect_type = link.kind.original_url, link.kind.redirect_type
     if redirect_type == "301":
         left = PERMANENT_MAX_AGE if link.expires_at is None else min(PERMANENT_MAX_AGE, link.expires_at - now)
         caching = f"public, max-age={left}"

@@ -106,6 +106,13 @@ def cursor_behind(link: Link, owner: str | None) -> Cursor:
     return keys if owner is None else keys | {"owner": owner, "created_at": link.created_at}
 
 
+class Changed(NamedTuple):
+    """A link before a change and after it."""
+
+    before: Link
+    after: Link
+
+
 class Ports(NamedTuple):
     """What changing a link needs of the outside."""
 
@@ -121,7 +128,7 @@ def change(  # noqa: PLR0913, PLR0917 (who changes what, when, how, and on what)
     ports: Ports,
     rules: destinations.Rules,
     revisions: Revisions = None,
-) -> Link:
+) -> Changed:
     """Change a link, in one conditional write.
 
     Parameters
@@ -196,7 +203,7 @@ def release(short_code: str, identity: Identity, store: LinkStore) -> None:
 
 def _write(
     short_code: str, identity: Identity, store: LinkStore, changed: Callable[[Link], Link], revisions: Revisions
-) -> Link:
+) -> Changed:
     """Read a link and write it changed, on the condition that it still is what the change rests on."""
     for _ in range(ROUNDS):
         link = see(short_code, identity, store)
@@ -204,10 +211,10 @@ def _write(
             raise PreconditionFailed("The link was changed meanwhile")
         after = changed(link)
         if after == link:
-            return link
+            return Changed(link, link)
         written = store.change(link, after, exactly=revisions is not None)
         if written is not None:
-            return written
+            return Changed(link, written)
     raise Unavailable
 
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError as PydanticError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from squrl import codes, keys
+from squrl.domains import DomainLists, read_entry
 from squrl.errors import Detail, ValidationError
 from squrl.links import seconds
 
@@ -178,6 +179,44 @@ def read_entries(fields: Mapping[str, Any], name: str) -> list[Any]:
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_ENTRIES:
         raise ValidationError([{"field": name, "message": f"{name} must be a list of 1 to {MAX_ENTRIES}"}])
     return entries
+
+
+def read_domain_change(fields: Mapping[str, Any]) -> tuple[DomainLists, DomainLists]:
+    """Return what is to be added to the domain lists, and what is to be removed.
+
+    Raises
+    ------
+    ValidationError
+        If something else is asked for, or an entry is neither a host name nor an IP address.
+    """
+    details: list[Detail] = []
+    found: dict[str, dict[str, set[str]]] = {"add": {}, "remove": {}}
+    for name, changes in fields.items():
+        if name not in DomainLists._fields or not isinstance(changes, dict) or changes.keys() - found.keys():
+            message = f"{_printable(name)} must be denied or allowed, with add or remove"
+            details.append({"field": _printable(name), "message": message})
+            continue
+        for change, entries in changes.items():
+            read = [_entry(entry) for entry in entries] if isinstance(entries, list) else [None]
+            if None in read or len(read) > MAX_ENTRIES:
+                message = f"{change} must be a list of at most {MAX_ENTRIES} host names or IP addresses"
+                details.append({"field": f"{name}.{change}", "message": message})
+            found[change][name] = {entry for entry in read if entry is not None}
+    if details:
+        raise ValidationError(details)
+    add, remove = (
+        DomainLists(**{name: frozenset(entries) for name, entries in each.items()}) for each in found.values()
+    )
+    if any(added & removed for added, removed in zip(add, remove, strict=True)):
+        raise ValidationError([{"field": "body", "message": "an entry can't be added and removed at once"}])
+    return add, remove
+
+
+def _entry(entry: object) -> str | None:
+    try:
+        return read_entry(entry) if isinstance(entry, str) else None
+    except ValueError:
+        return None
 
 
 def _detail(error: ErrorDetails) -> Detail:

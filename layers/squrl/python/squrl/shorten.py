@@ -6,9 +6,9 @@ from typing import NamedTuple
 from squrl import codes, destinations
 from squrl.errors import ConflictError, Detail, Gone, InvalidUrl, RateLimitExceeded, ValidationError
 from squrl.keys import Identity, Role
-from squrl.links import DELETED, DISABLED, Kind, Link, timestamp
-from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore, SecretStore, Unavailable
-from squrl.requests import CreateRequest
+from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link, seconds, timestamp
+from squrl.ports import Claimed, ClientLimiter, DomainPolicy, HeldBy, LinkStore, SecretStore, Unavailable
+from squrl.requests import CreateRequest, ImportRequest
 
 
 class Caller(NamedTuple):
@@ -135,6 +135,35 @@ def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
         if renewed is not None and renewed.kind == link.kind and renewed.is_live(now):
             return Shortened(_titled(renewed, link, store), created=False)
     return None
+
+
+def import_link(request: ImportRequest, caller: Caller, now: int, ports: Ports, rules: destinations.Rules) -> Shortened:
+    """Take a link over from another product, with its code, its times and what had been counted.
+
+    Parameters and errors are those of `shorten`. A code that leads to the same destination already is that link.
+    """
+    ports.domains.refresh()
+    destination = destinations.accept(request.original_url, rules)
+    if not ports.domains.current().permits(destination):
+        raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
+    owner = request.owner or (caller.identity.owner if caller.identity else None)
+    link = Link(
+        short_code=request.short_code,
+        kind=Kind(destination, request.redirect_type or "301", request.ttl_hours, owner),
+        created_at=request.created_at or timestamp(now),
+        expires_at=seconds(request.expires_at) if request.expires_at else None,
+        custom_code=True,
+        status=request.status or ACTIVE,
+        title=request.title,
+        tags=frozenset(request.tags or ()),
+        imported_clicks=request.imported_clicks or 0,
+    )
+    if codes.is_reserved(link.short_code):
+        raise ConflictError("short_code is reserved")
+    claim = ports.store.claim(link, now)
+    if isinstance(claim, HeldBy) and claim.link.kind.original_url != destination:
+        raise ConflictError("short_code is taken by another link")
+    return Shortened(claim.link, created=isinstance(claim, Claimed))
 
 
 def _renewed(short_code: str, kind: Kind, store: LinkStore, now: int) -> Link | None:

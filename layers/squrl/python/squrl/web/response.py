@@ -10,6 +10,7 @@ from typing import Any
 from squrl.errors import SqurlError, Unauthorized
 from squrl.links import Link, timestamp
 
+PERMANENT_MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 NO_STORE = {"Cache-Control": "no-store"}
 
 # On every answer over HTTP: no guessing of types, and no short URL in a search engine's index.
