@@ -28,7 +28,7 @@ fuzz: .local/fuzz/installed ## Fuzz events, destinations and codes with a millio
 	.local/fuzz/bin/python -m tests.fuzz
 
 bench: .venv/installed .local/runtime/installed build ## Measure speed, memory and cost against the usual build (WRITE=yes: into docs/).
-	PATH=$(CURDIR)/.local/runtime/bin:$$PATH $(bin)/sam build --template bench/usual/template.yaml \
+	PATH="$(CURDIR)/.local/runtime/bin:$$PATH" $(bin)/sam build --template bench/usual/template.yaml \
 		--build-dir .aws-sam/usual --parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m))
 	$(bin)/python -m bench $(if $(WRITE),--write)
 	$(if $(WRITE),$(bin)/python -m bench.cost --write)
@@ -55,26 +55,18 @@ format: .venv/installed ## Put the code into its standard form.
 	$(bin)/ruff check --fix
 	$(bin)/ruff format
 
-lock: .venv/installed ## Pin the newest versions of all dependencies, with hashes.
+pinned := $(patsubst %.in,%,$(wildcard requirements/*.in)) layers/squrl/requirements bench/usual/layer/requirements
+lock: $(pinned:=.lock) ## Pin the newest versions of all dependencies, with hashes.
+
+# What runs beside the developers' packages keeps to their versions. SAM CLI, which is among these, pins boto3 exactly.
+beside := requirements/fuzz.lock requirements/runtime.lock layers/squrl/requirements.lock bench/usual/layer/requirements.lock
+$(beside): requirements/dev.lock
+%.lock: %.in .venv/installed # there is no such file: the versions are looked for anew each time
 	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--output-file requirements-dev.txt requirements-dev.in
-	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--constraint requirements-dev.txt --output-file layers/squrl/requirements.txt layers/squrl/requirements.in
-	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--output-file requirements-checks.txt requirements-checks.in
-	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--output-file requirements-ministack.txt requirements-ministack.in
-	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--output-file requirements-load.txt requirements-load.in
-	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--output-file requirements-fuzz.txt requirements-fuzz.in
-	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--constraint requirements-dev.txt --output-file requirements-runtime.txt requirements-runtime.in
-	$(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.13 --generate-hashes \
-		--constraint requirements-dev.txt --output-file bench/usual/layer/requirements.txt bench/usual/layer/requirements.in
+		$(if $(filter $@,$(beside)),--constraint requirements/dev.txt) --output-file $*.txt $<
 
 build: .venv/installed environment ## Build for this machine's processor, or with ENV=dev|staging|prod for that environment's.
-	PYTHON=$(CURDIR)/$(bin)/python $(bin)/sam build \
+	PYTHON="$(CURDIR)/$(bin)/python" $(bin)/sam build \
 		$(if $(ENV),--config-env $(ENV),--parameter-overrides Architecture=$(subst aarch64,arm64,$(shell uname -m)))
 
 deploy: needs-environment build ## Build for an environment and deploy it: make deploy ENV=dev|staging|prod.
@@ -95,14 +87,14 @@ needs-environment: environment
 clean: ## Remove what these commands made: environment, build, local database.
 	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
-.venv/installed: requirements-dev.txt
+.venv/installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "squrl needs Python 3.11 or newer; \
 	name one: make PYTHON=python3.13")'
 	@echo "Installing into .venv (a minute or so, this once) ..."
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
-		--requirement requirements-dev.txt
+		--requirement requirements/dev.txt
 	touch $@
 
 # Lambda's runtime client, for `make bench`, in the Python that Lambda runs.
@@ -110,7 +102,7 @@ clean: ## Remove what these commands made: environment, build, local database.
 	`make bench` measures with Python 3.13, which Lambda runs; there is none on the PATH or in ~/.pyenv))
 
 # Tools whose dependencies clash with the others' have an environment each.
-.local/%/installed: requirements-%.txt
+.local/%/installed: requirements/%.txt
 	rm -rf $(@D)
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<

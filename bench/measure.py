@@ -7,11 +7,41 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from bench.runtime import Function, Process
+from bench.runtime import Function, FunctionError, Process
 
-Event = Callable[[], Any]
+PYTHON = Path(__file__).resolve().parents[1] / ".local/runtime/bin/python"
+
+
+class Subject(NamedTuple):
+    """A function, the events that it is given, and the status that it has to answer each with.
+
+    The first one may have another: whoever asks for the same link again and again makes it first.
+    """
+
+    function: Function
+    event: Callable[[], Any]
+    status: int
+    first_status: int | None = None
+
+    def ask(self, process: Process) -> tuple[Any, float]:
+        """Have one event answered; return the answer, and the seconds that it took.
+
+        Raises
+        ------
+        FunctionError
+            If it is another answer than it should be: there is no use in knowing how fast a mistake is.
+        """
+        event = self.event()
+        began = time.perf_counter()
+        answer, at = process.invoke(event)
+        if answer["statusCode"] not in (self.status, self.first_status):
+            raise FunctionError(f"{self.function.folder.name}: {self.status} expected, not {answer}")
+        return answer, at - began
+
+
+Subjects = Mapping[str, Subject]
 
 
 class Warm(NamedTuple):
@@ -23,16 +53,12 @@ class Warm(NamedTuple):
         Processor seconds.
     time : float
         Seconds from event to answer.
-    log_bytes, log_lines : float
-        Written to standard output.
     peak_bytes : int
         Most memory that the process had at once.
     """
 
     cpu: float
     time: float
-    log_bytes: float
-    log_lines: float
     peak_bytes: int
 
 
@@ -43,46 +69,34 @@ class Start(NamedTuple):
     cpu: float
 
 
-def starts(python: Path, subjects: Mapping[str, tuple[Function, Event]], runs: int) -> dict[str, Start]:
+@contextlib.contextmanager
+def process(function: Function) -> Iterator[Process]:
+    """Run a process of a function."""
+    with tempfile.TemporaryFile() as log, Process(PYTHON, function, log) as started:
+        yield started
+
+
+def starts(subjects: Subjects, runs: int) -> dict[str, Start]:
     """Start a process of each subject in turn, `runs` times, and have it answer one event."""
     found: dict[str, list[Start]] = {name: [] for name in subjects}
     for _ in range(runs):
-        for name, (function, event) in subjects.items():
-            with _log() as log, Process(python, function, log) as process:
-                _, at = process.invoke(event())
-                found[name].append(Start(at - process.started, process.usage().cpu))
+        for name, subject in subjects.items():
+            with process(subject.function) as started:
+                subject.ask(started)
+                found[name].append(Start(time.perf_counter() - started.started, started.usage().cpu))
     return {name: Start(*map(statistics.median, zip(*values, strict=True))) for name, values in found.items()}
 
 
-def warm(python: Path, subjects: Mapping[str, tuple[Function, Event]], batches: int, requests: int) -> dict[str, Warm]:
+def warm(subjects: Subjects, batches: int, requests: int) -> dict[str, Warm]:
     """Have one process of each subject answer batches of requests in turn; the first batch is not counted."""
     with contextlib.ExitStack() as stack:
-        processes = {
-            name: stack.enter_context(Process(python, function, stack.enter_context(_log())))
-            for name, (function, _) in subjects.items()
-        }
+        processes = {name: stack.enter_context(process(each.function)) for name, each in subjects.items()}
         found: dict[str, list[Warm]] = {name: [] for name in subjects}
         numbers = random.Random(1)  # noqa: S311 (an order, no secret: nobody is always measured behind the same one)
         for _ in range(batches + 1):
-            for name, (_, event) in numbers.sample(list(subjects.items()), k=len(subjects)):
-                events = [event() for _ in range(requests)]
-                before, started = processes[name].usage(), time.perf_counter()
-                for each in events:
-                    processes[name].invoke(each)
-                seconds, after = time.perf_counter() - started, processes[name].usage()
-                found[name].append(
-                    Warm(
-                        (after.cpu - before.cpu) / requests,
-                        seconds / requests,
-                        (after.log_bytes - before.log_bytes) / requests,
-                        (after.log_lines - before.log_lines) / requests,
-                        after.peak_bytes,
-                    )
-                )
+            for name, subject in numbers.sample(list(subjects.items()), k=len(subjects)):
+                before = processes[name].usage()
+                seconds = sum(subject.ask(processes[name])[1] for _ in range(requests))
+                after = processes[name].usage()
+                found[name].append(Warm((after.cpu - before.cpu) / requests, seconds / requests, after.peak_bytes))
     return {name: Warm(*map(statistics.median, zip(*values[1:], strict=True))) for name, values in found.items()}
-
-
-@contextlib.contextmanager
-def _log() -> Iterator[IO[bytes]]:
-    with tempfile.TemporaryFile() as log:
-        yield log

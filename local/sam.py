@@ -15,16 +15,37 @@ from pathlib import Path
 from typing import Self
 
 import click
+from click.core import ParameterSource
 from samcli.cli.main import cli  # type: ignore[import-untyped]
 from samcli.commands._utils import options as sam_options  # type: ignore[import-untyped]
 from samcli.commands.exceptions import UserException  # type: ignore[import-untyped]
 from samcli.commands.local.cli_common import invoke_context  # type: ignore[import-untyped]
+from samcli.commands.local.lib import local_api_service  # type: ignore[import-untyped]
 from samcli.commands.local.lib.local_lambda import LocalLambdaRunner  # type: ignore[import-untyped]
 from samcli.lib.utils import version_checker  # type: ignore[import-untyped]
 from samcli.local.services.base_local_service import LambdaOutputParser  # type: ignore[import-untyped]
 from werkzeug.serving import BaseWSGIServer
 
 from local import LocalError, dynamodb, functions, say, tables
+from local.gateway import Gateway
+
+# SAM CLI's options that only containers can have, and that a process would leave unheeded.
+_FOR_CONTAINERS = {
+    "add_host",
+    "container_dns",
+    "container_env_vars",
+    "container_host",
+    "container_host_interface",
+    "debug_args",
+    "debug_function",
+    "debug_port",
+    "debugger_path",
+    "docker_network",
+    "docker_volume_basedir",
+    "invoke_image",
+}
+# No function calls anything but DynamoDB Local: whatever leads elsewhere goes to a proxy that isn't there.
+_NOWHERE = {"HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "127.0.0.1,localhost"}
 
 
 def run(command: str, options: list[str], *, in_memory: bool) -> None:
@@ -46,6 +67,7 @@ def run(command: str, options: list[str], *, in_memory: bool) -> None:
     sam_options.DEFAULT_BUILT_TEMPLATE_PATH = "template.yaml"  # before a built one: an edit is seen without a build
     invoke_context.InvokeContext = Context
     invoke_context.LocalLambdaRunner = Runner
+    local_api_service.LocalApigwService = Gateway
     LambdaOutputParser.is_lambda_error_response = staticmethod(is_error)
     BaseWSGIServer.request_queue_size = 1024  # its 128 overflow when a thousand clients connect at once
     BaseWSGIServer.log_startup = _say_ready  # type: ignore[assignment]
@@ -60,6 +82,7 @@ class Context(invoke_context.InvokeContext):  # type: ignore[misc]
 
     def __enter__(self) -> Self:
         with _user_errors(), ExitStack() as stack:
+            _refuse_options_for_containers()
             if self.command in ("start-api", "start-lambda"):
                 options = click.get_current_context().params
                 _require_free(options["host"], options["port"])
@@ -93,7 +116,7 @@ class Context(invoke_context.InvokeContext):  # type: ignore[misc]
         if self._runtime is None:
             self._runtime = functions.Runtime(
                 Path(self.get_cwd()),
-                {"AWS_ENDPOINT_URL_DYNAMODB": self._endpoint},
+                {"AWS_ENDPOINT_URL_DYNAMODB": self._endpoint, **_NOWHERE},
                 functions.concurrency(),
                 self._write,
                 self._fail,
@@ -154,6 +177,18 @@ def _user_errors() -> Iterator[None]:
         raise UserException(str(error)) from error
 
 
+def _refuse_options_for_containers() -> None:
+    """Refuse what somebody asked for and wouldn't get. Defaults, and what samconfig.toml has, may stay."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        source = context.get_parameter_source(str(option.name))
+        if option.name in _FOR_CONTAINERS and source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+            raise LocalError(
+                f"{', '.join(option.opts)} is for functions in containers, and here they are processes: it works with "
+                f"`sam {context.command_path.partition(' ')[2]}`, in Docker."
+            )
+
+
 def _require_free(host: str, port: int) -> None:
     """Refuse a port that is taken before anything is started."""
     try:
@@ -168,13 +203,15 @@ def _require_free(host: str, port: int) -> None:
 def _say_ready(server: BaseWSGIServer) -> None:
     """Tell that the server listens, in the place of its warning that it is for development."""
     scheme = "https" if server.ssl_context else "http"
-    host = "127.0.0.1" if server.host == "0.0.0.0" else server.host  # nosec B104 # noqa: S104 - compared
-    url = f"{scheme}://{host}:{server.port}"
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # nosec B104 # noqa: S104 - compared
+    url = f"{scheme}://[{host}]:{server.port}" if ":" in host else f"{scheme}://{host}:{server.port}"
     if Context.command == "start-api":
         body = '{"original_url": "https://example.com/a/long/path"}'
         example = f"curl -i {url}/create -H 'Content-Type: application/json' -d '{body}'"
     else:
-        example = f"aws lambda invoke --endpoint-url {url} --function-name NAME --payload file://EVENT.json /dev/stdout"
+        any_credentials = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
+        invocation = f"aws lambda invoke --endpoint-url {url} --function-name NAME"
+        example = f"{any_credentials} \\\n  {invocation} --payload fileb://EVENT.json /dev/stdout"
     say(f"\nReady on {url}, functions under Python {platform.python_version()}. Try:\n\n  {example}\n")
 
 

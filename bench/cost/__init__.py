@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from tests.template.stack import Stack, Template
+from local.template import Stack
 
 PRICES = Path(__file__).with_name("prices.json")
 
-GB = 2**30
-MILLION = 1_000_000
+GB, MILLION = 2**30, 1_000_000
 MONTH = 730 * 3600  # seconds, as AWS's own calculator has it
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html: at 1 769 MB a function has one vCPU.
@@ -40,40 +39,25 @@ ERROR_METRICS = 7
 # in five minutes, here taken for each process of a function.
 KEY_SECONDS = 300
 QUEUE_BATCH = 10  # messages, the most that SQS gives or takes at once
-COUNTED_TOGETHER = 99  # clicks, the BatchSize in the template
 TRANSACTED_UNITS = 2  # for each item of up to 1 KB that a transaction writes
-
 # What API Gateway puts in for each variable of the access log's format.
 ACCESS_LOG_VALUES = {
     "$context.requestId": "JKJaXmPLvHcESHA=",
-    "$context.requestTime": "22/Nov/2026:10:30:00 +0000",
-    "$context.requestTimeEpoch": "1795343400",
     "$context.routeKey": "GET /{short_code}",
     "$context.status": "301",
-    "$context.responseLength": "0",
     "$context.responseLatency": "27",
     "$context.integrationLatency": "24",
-    "$context.integration.latency": "24",
-    "$context.integrationStatus": "200",
-    "$context.integration.status": "200",
-    "$context.integration.integrationStatus": "200",
-    "$context.integration.requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-    "$context.integration.error": "-",
-    "$context.integrationErrorMessage": "-",
     "$context.error.message": "-",
-    "$context.error.responseType": "-",
-    "$context.httpMethod": "GET",
-    "$context.protocol": "HTTP/1.1",
-    "$context.stage": "$default",
-    "$context.apiId": "a1b2c3d4e5",
-    "$context.domainName": "go.example.com",
+    "$context.integrationErrorMessage": "-",
 }
 
-CREATE, REDIRECT = "create_new", "redirect"
-FUNCTIONS = {"create": "CreateUrlFunction", "redirect": "RedirectFunction"}
-# These two bars leave out: everything else is functions, database, logs, metrics and traces.
+CREATE, REDIRECT, MIX = "create_new", "redirect", "mix"
+# Which function serves an operation: by what comes before "_" in its name.
+FUNCTIONS = {"redirect": "RedirectFunction", "create": "CreateUrlFunction"}
+# The bars but the last leave these two out: everything else is functions, database, logs, metrics and traces.
 API, SENT = "API", "data sent"
-MEMORIES = (128, 192, 256, 384, 512, 1024, 1769)  # MB
+FIXED = (API, "Lambda, requests", "DynamoDB, reads", "DynamoDB, writes", SENT)  # no setting changes these
+MEMORIES = (128, 256, 512, 1024, 1769)  # MB
 
 
 class CostError(Exception):
@@ -85,8 +69,8 @@ class Operation(NamedTuple):
 
     Attributes
     ----------
-    cpu_ms : float
-        Processor time of the function's process, on one whole core, warm.
+    cpu_ms, init_cpu_ms : float
+        Processor time on one whole core: of a warm request, and of a process's start.
     round_trips : float
         Calls to the database, one after the other.
     read_units, write_units : float
@@ -95,8 +79,6 @@ class Operation(NamedTuple):
         What the function logs; its metrics are log events.
     sent_bytes : float
         The answer with its headers.
-    init_cpu_ms : float
-        Processor time from a process's start until it is ready.
     peak_bytes : float
         Most memory that the process had at once; 0 if nobody looked.
     """
@@ -112,47 +94,33 @@ class Operation(NamedTuple):
     peak_bytes: float = 0
 
 
-def operations(measured: Mapping[str, Any]) -> dict[str, Operation]:
-    """Read the benchmark's results.
+Operations = Mapping[str, Operation]
 
-    Raises
-    ------
-    CostError
-        If a figure is missing.
-    """
+
+def operations(measured: Mapping[str, Any]) -> dict[str, Operation]:
+    """Read the benchmark's results, or raise a `CostError` if a figure is missing."""
     found = measured.get("operations", {})
-    for name in (CREATE, REDIRECT):
-        if name not in found:
-            raise CostError(f"The measurements have no operation {name}")
-    known = {}
-    for name, values in found.items():
-        needed = Operation._fields[: -len(Operation._field_defaults)]
-        if lacking := [field for field in needed if field not in values]:
-            raise CostError(f"The measurements of {name} lack {', '.join(lacking)}")
-        known[name] = Operation(**{field: float(values[field]) for field in Operation._fields if field in values})
-    return known
+    if lacking := {CREATE, REDIRECT} - found.keys():
+        raise CostError(f"The measurements have no operation {', '.join(sorted(lacking))}")
+    try:
+        return {name: Operation(**values) for name, values in found.items()}
+    except TypeError as error:
+        raise CostError(f"The measurements are another version's: {error}") from error
 
 
 class Prices:
-    """List prices in US dollars, from a file like ``prices.json``.
-
-    Raises
-    ------
-    CostError
-        From every method, if there is no such price.
-    """
+    """List prices in US dollars, from a file like ``prices.json``; a `CostError` for one that isn't there."""
 
     def __init__(self, path: Path = PRICES) -> None:
         content = json.loads(path.read_text())
-        self.read = content["read"]
         self.region = content["region"]
+        self.read = min(price["read"] for price in content["prices"].values())  # the oldest one's date
         self._prices = content["prices"]
-        self._path = path
 
     def total(self, name: str, quantity: float) -> float:
         """Return what a month's quantity costs, tier by tier."""
         if name not in self._prices:
-            raise CostError(f"There is no price {name} in {self._path.name}")
+            raise CostError(f"There is no price {name}")
         dollars, start = 0.0, 0.0
         for limit, price in self._prices[name]["tiers"]:
             end = quantity if limit is None else min(limit, quantity)
@@ -160,9 +128,9 @@ class Prices:
             start = end
         return dollars
 
-    def unit(self, name: str, quantity: float = 0) -> float:
+    def unit(self, name: str, quantity: float = 1e-9) -> float:
         """Return the price of one unit, on average over a month's quantity; of the first unit by default."""
-        return self.total(name, quantity) / quantity if quantity else self.total(name, 1e-9) / 1e-9
+        return self.total(name, quantity) / quantity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,8 +171,14 @@ class Setup:
         By the names in `FUNCTIONS`.
     access_log_class : str
         Of the access log's group; empty if there is no access log.
-    access_log_bytes : int
-        A typical record of it.
+    access_log_bytes, access_log_days : int
+        A typical record of it, and for how long it is kept.
+    custom_metrics, alarms, alarm_metrics, dashboards, own_keys : int
+        How many there are. Keys are in KMS.
+    encrypts_tables : bool
+        Whether DynamoDB asks KMS for the tables' key.
+    click_batch : int
+        Late clicks that are counted together, at most.
     """
 
     functions: dict[str, Function]
@@ -212,51 +186,44 @@ class Setup:
     access_log_bytes: int
     access_log_days: int
     custom_metrics: int
+    alarms: int
     alarm_metrics: int
     dashboards: int
-    has_key: bool
+    own_keys: int
+    encrypts_tables: bool
+    click_batch: int
 
     @classmethod
-    def read(cls, template: Template, parameters: Mapping[str, str] | None = None) -> Self:
-        """Read the template, with its defaults but for the parameters given.
-
-        Raises
-        ------
-        CostError
-            If there is no such parameter, or a variable of the access log has no typical value here.
-        """
-        parameters = parameters or {}
-        if unknown := parameters.keys() - template["Parameters"].keys():
-            raise CostError(f"The template has no parameter {', '.join(sorted(unknown))}")
-        stack = Stack(template, **parameters)
-        groups = {each["LogGroupName"]: each for each in stack.of_type("AWS::Logs::LogGroup").values()}
+    def read(cls, stack: Stack) -> Self:
+        """Read a stack; raise a `CostError` if a variable of the access log has no typical value here."""
+        groups = stack.of_type("AWS::Logs::LogGroup")
         alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
-        (stage,) = stack.of_type("AWS::ApiGatewayV2::Stage").values()
-        access_log: dict[str, str] = stage.get("AccessLogSettings", {})
-        group: dict[str, Any] = next(
-            (each for name, each in groups.items() if f":{name}:" in access_log.get("DestinationArn", "")), {}
-        )
         dashboards = stack.of_type("AWS::CloudWatch::Dashboard").values()
         tables = stack.of_type("AWS::DynamoDB::Table").values()
+        functions = stack.of_type("AWS::Serverless::Function")
+        events = [event for each in functions.values() for event in each.get("Events", {}).values()]
+        (api,) = stack.of_type("AWS::Serverless::HttpApi").values()
+        access_log: dict[str, str] = api.get("AccessLogSettings", {})
+        group = groups.get(access_log.get("DestinationArn", "").rpartition(":")[2], {})
         return cls(
-            functions={
-                name: _function(stack.resources[logical_id]["Properties"], groups)
-                for name, logical_id in FUNCTIONS.items()
-            },
+            functions={name: _function(functions[logical_id], groups) for name, logical_id in FUNCTIONS.items()},
             access_log_class=_log_class(group) if access_log else "",
             access_log_bytes=len(_access_log_record(access_log.get("Format", "")).encode()),
             access_log_days=int(group.get("RetentionInDays", 0)),
-            custom_metrics=len(_dashboard_metrics(board["DashboardBody"] for board in dashboards)) + ERROR_METRICS,
+            custom_metrics=len(_dashboard_metrics(each["DashboardBody"] for each in dashboards)) + ERROR_METRICS,
+            alarms=len(alarms),
             alarm_metrics=sum(
-                "MetricStat" in each for alarm in alarms for each in alarm.get("Metrics", ["MetricStat"])
+                "MetricStat" in metric for each in alarms for metric in each.get("Metrics", ["MetricStat"])
             ),
             dashboards=len(dashboards),
-            has_key=any(table.get("SSESpecification", {}).get("SSEEnabled") for table in tables),
+            own_keys=len(stack.of_type("AWS::KMS::Key")),
+            encrypts_tables=any(table.get("SSESpecification", {}).get("SSEEnabled") for table in tables),
+            click_batch=max(int(each["Properties"]["BatchSize"]) for each in events if each["Type"] == "SQS"),
         )
 
     def function(self, operation: str) -> Function:
         """Return the function that serves an operation."""
-        return self.functions["create" if operation.startswith("create") else "redirect"]
+        return self.functions[operation.partition("_")[0]]
 
     def with_functions(self, **changes: Any) -> "Setup":  # noqa: ANN401 (any field of a function)
         """Return the same setup with something changed in every function."""
@@ -319,11 +286,12 @@ def request_lines(name: str, operation: Operation, setup: Setup, traffic: Traffi
     ]
 
 
-def month_lines(measured: Mapping[str, Operation], setup: Setup, traffic: Traffic) -> list[Line]:
+def month_lines(measured: Operations, setup: Setup, traffic: Traffic) -> list[Line]:
     """Return what is billed for a month, whatever its requests are."""
     processes = sum(max(1, busy(name, measured[name], setup, traffic)) for name in (CREATE, REDIRECT))
     return [
-        Line("encryption key", "kms.requests", processes * MONTH / KEY_SECONDS if setup.has_key else 0),
+        Line("table keys, requests", "kms.requests", processes * MONTH / KEY_SECONDS if setup.encrypts_tables else 0),
+        Line("clients' key", "kms.keys", setup.own_keys),
         Line("custom metrics", "cloudwatch.metrics", setup.custom_metrics),
         Line("alarms", "cloudwatch.alarms", setup.alarm_metrics),
         Line("dashboard", "cloudwatch.dashboards", setup.dashboards),
@@ -341,11 +309,10 @@ def traced_share(rate: float) -> float:
     return (firsts + TRACED_SHARE * (rate - firsts)) / rate
 
 
-MIX = "mix"
 Bill = dict[str, dict[str, float]]
 
 
-def bill(measured: Mapping[str, Operation], setup: Setup, traffic: Traffic, prices: Prices) -> Bill:
+def bill(measured: Operations, setup: Setup, traffic: Traffic, prices: Prices) -> Bill:
     """Return dollars per million: by line, then by operation and for the mix of new links and redirects.
 
     Tiers are those of the whole month's traffic, and every kind of request pays the average price.
@@ -357,134 +324,61 @@ def bill(measured: Mapping[str, Operation], setup: Setup, traffic: Traffic, pric
     for name, count in counts.items():
         for line in billed[name]:
             month[line.price] = month.get(line.price, 0) + count * line.quantity
-    table: Bill = {}
+    found: Bill = {}
     for name, its_lines in billed.items():
         for line in its_lines:
-            unit = prices.unit(line.price, month.get(line.price, 0)) if line.quantity else 0
-            table.setdefault(line.name, {})[name] = MILLION * line.quantity * unit
-    for row in table.values():
+            unit = prices.unit(line.price, month.get(line.price) or 1e-9)
+            found.setdefault(line.name, {})[name] = MILLION * line.quantity * unit
+    for row in found.values():
         row[MIX] = sum(row[name] * count for name, count in counts.items()) / traffic.month
-    return table
+    return found
 
 
-def total(table: Bill, column: str, *, without: Iterable[str] = ()) -> float:
-    """Return the dollars per million of one column."""
-    return sum(row[column] for name, row in table.items() if name not in without)
+def total(billed: Bill, column: str, *, only: str = "", without: Iterable[str] = ()) -> float:
+    """Return the dollars per million of one column: of the lines whose name begins with `only`."""
+    return sum(row[column] for name, row in billed.items() if name.startswith(only) and name not in without)
 
 
-class Row(NamedTuple):
-    """A figure and its bars. The value is in US dollars; `met` is None where there is no bar."""
+class Bar(NamedTuple):
+    """A figure in US dollars per million, and what it has to be below."""
 
     name: str
     value: float
-    must: float | None
-    aim: float | None
-    met: bool | None
+    must: float | None = None
+    aim: float | None = None
 
 
-def bars(measured: Mapping[str, Operation], table: Bill, traffic: Traffic) -> list[Row]:
-    """Compare with what is demanded. Values are US dollars per million."""
+def bars(measured: Operations, billed: Bill, traffic: Traffic) -> list[Bar]:
+    """Compare with what is demanded."""
     columns = {"creates": CREATE, "redirects": REDIRECT, "the mix": MIX}
-    calls = {CREATE: measured[CREATE].round_trips, REDIRECT: measured[REDIRECT].round_trips}
+    calls = {name: measured[name].round_trips for name in (CREATE, REDIRECT)}
     calls[MIX] = (calls[CREATE] * traffic.creates + calls[REDIRECT] * traffic.redirects) * MONTH / traffic.month
-
-    def of(service: str, column: str) -> float:
-        return sum(row[column] for name, row in table.items() if name.startswith(service))
-
-    found = [Row(f"Lambda, {label}", of("Lambda", column), 0.50, None, None) for label, column in columns.items()]
-    found += [
-        Row(f"DynamoDB, database operations of {label}", of("DynamoDB", column) / calls[column], 1.00, None, None)
-        for label, column in columns.items()
-    ]
-    found += [
-        Row(
-            f"functions, database, logs, metrics, traces, {label}",
-            total(table, column, without=(API, SENT)),
-            2.00,
-            None,
-            None,
-        )
-        for label, column in columns.items()
-    ]
-    found.append(Row("everything, the mix", total(table, MIX), None, 2.00, None))
-    return [row._replace(met=row.value < (row.must or row.aim or math.inf)) for row in found]
+    found = []
+    for label, column in columns.items():
+        database, everything = total(billed, column, only="DynamoDB"), total(billed, column, without=(API, SENT))
+        found += [
+            Bar(f"Lambda, {label}", total(billed, column, only="Lambda"), 0.50),
+            Bar(f"DynamoDB, database operations of {label}", database / calls[column], 1.00),
+            Bar(f"functions, database, logs, metrics, traces, {label}", everything, 2.00),
+        ]
+    return [*found, Bar("everything, the mix", total(billed, MIX), aim=2.00)]
 
 
-def options(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> list[Row]:
-    """Return the price of what is off or rare, in US dollars per million of each, at the first tier."""
-    create, redirect = (setup.functions[name] for name in FUNCTIONS)
+def queued_click(measured: Operations, setup: Setup, prices: Prices, together: int) -> float:
+    """Return dollars per million clicks that were throttled and go through the queue, so many of a link together."""
+    redirect = setup.function(REDIRECT)
     duration = prices.unit(f"lambda.duration.{redirect.architecture}")
-    one_trip = create.gb_seconds(DATABASE_MS) * duration
-    write = prices.unit("dynamodb.writes")
-    drained = redirect.gb_seconds(redirect.milliseconds(measured[REDIRECT])) * duration
+    write = TRANSACTED_UNITS * prices.unit("dynamodb.writes")
     queue = (1 + 2 / QUEUE_BATCH) * prices.unit("sqs.requests") + redirect.gb_seconds(DATABASE_MS) * duration
-
-    def counted(together: int) -> float:
-        """Return the price of one click of so many: the id is its own; the link and the invocation are everybody's."""
-        shared = prices.unit("lambda.requests") + drained + TRANSACTED_UNITS * write
-        return queue + TRANSACTED_UNITS * write + shared / together
-
-    priced = {
-        "a limit per client on creating: an update more for each create": write + one_trip,
-        "a throttled click that goes through the queue, alone": counted(1),
-        f"a throttled click that goes through the queue, with {COUNTED_TOGETHER - 1} others": counted(COUNTED_TOGETHER),
-    }
-    return [Row(name, MILLION * price, None, None, None) for name, price in priced.items()]
+    # The id is each click's own; the link's write and the invocation are everybody's.
+    drained = redirect.gb_seconds(redirect.milliseconds(measured[REDIRECT])) * duration
+    return MILLION * (queue + write + (prices.unit("lambda.requests") + drained + write) / together)
 
 
-def report(
-    measured: Mapping[str, Any],
-    template: Template,
-    parameters: Mapping[str, str] | None = None,
-    traffic: Traffic = REQUIRED,
-) -> list[Row]:
-    """Return every line at the mix, every bar and every option, in US dollars per million.
-
-    Parameters
-    ----------
-    measured : mapping
-        The benchmark's results, as ``.local/bench/results.json`` has them.
-    template : dict
-        From `tests.template.stack.read`.
-    parameters : mapping, optional
-        The stack's, where they are not the template's defaults.
-    traffic : Traffic
-        What the month is like.
-
-    Raises
-    ------
-    CostError
-        If a measurement, a price or the value of a variable of the access log is missing.
-    """
-    known, setup, prices = operations(measured), Setup.read(template, parameters), Prices()
-    table = bill(known, setup, traffic, prices)
-    at_the_mix = [Row(name, row[MIX], None, None, None) for name, row in table.items()]
-    return [*at_the_mix, *bars(known, table, traffic), *options(known, setup, prices)]
-
-
-def memories(measured: Mapping[str, Operation]) -> list[int]:
+def memories(measured: Operations) -> list[int]:
     """Return the sizes in MB that the functions were seen to fit into."""
     peak = max(operation.peak_bytes for operation in measured.values()) / 2**20
     return [memory for memory in MEMORIES if memory > peak]
-
-
-def cheapest(
-    measured: Mapping[str, Operation], setup: Setup, prices: Prices, sizes: Iterable[int], traffic: Traffic = REQUIRED
-) -> tuple[float, Setup]:
-    """Try all settings of memory, tracing and the access log; return what everything costs at the mix, and the best.
-
-    The logs of the functions carry their metrics, which the class Standard alone understands:
-    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CloudWatch_Logs_Log_Classes.html
-    """
-    tried = (
-        dataclasses.replace(setup.with_functions(memory=memory, traced=traced), access_log_class=log_class)
-        for memory in sizes
-        for traced in (False, True)
-        for log_class in ("STANDARD", "INFREQUENT_ACCESS")
-    )
-    return min(
-        ((total(bill(measured, each, traffic, prices), MIX), each) for each in tried), key=lambda found: found[0]
-    )
 
 
 def _function(properties: dict[str, Any], groups: Mapping[str, Any]) -> Function:
@@ -492,7 +386,7 @@ def _function(properties: dict[str, Any], groups: Mapping[str, Any]) -> Function
     return Function(
         memory=int(properties["MemorySize"]),
         architecture=properties["Architectures"][0],
-        traced=properties["TracingConfig"]["Mode"] == "Active",
+        traced=properties["Tracing"] == "Active",
         log_class=_log_class(group),
         log_days=int(group.get("RetentionInDays", 0)),
     )
@@ -504,22 +398,26 @@ def _log_class(group: Mapping[str, Any]) -> str:
 
 def _access_log_record(form: str) -> str:
     """Return a typical record of the access log."""
-
-    def value(variable: re.Match[str]) -> str:
-        try:
-            return ACCESS_LOG_VALUES[variable[0]]
-        except KeyError:
-            raise CostError(f"Say in ACCESS_LOG_VALUES what {variable[0]} typically is") from None
-
-    return re.sub(r"\$context(\.\w+)+", value, form)
+    variables = {each[0] for each in re.finditer(r"\$context(\.\w+)+", form)}
+    if unknown := variables - ACCESS_LOG_VALUES.keys():
+        raise CostError(f"Say in ACCESS_LOG_VALUES what {', '.join(sorted(unknown))} typically is")
+    return re.sub(r"\$context(\.\w+)+", lambda variable: ACCESS_LOG_VALUES[variable[0]], form)
 
 
 def _dashboard_metrics(bodies: Iterable[str]) -> set[tuple[str, ...]]:
-    """Return the metrics of squrl's own that dashboards show: name and dimensions."""
-    rows = [
-        row
-        for body in bodies
-        for widget in json.loads(body)["widgets"]
-        for row in widget["properties"].get("metrics", [])
-    ]
-    return {tuple(part for part in row[1:] if isinstance(part, str)) for row in rows if row[0] == "Squrl"}
+    """Return the metrics of squrl's own that dashboards show: name and dimensions.
+
+    ``.`` repeats a field of the row above, ``...`` all fields but the last ones:
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html
+    """
+    found = set()
+    for widget in (widget for body in bodies for widget in json.loads(body)["widgets"]):
+        above: list[str] = []
+        for row in widget["properties"].get("metrics", []):
+            fields = [field for field in row if isinstance(field, str)]
+            if fields[:1] == ["..."]:
+                fields = [*above[: len(above) - len(fields) + 1], *fields[1:]]
+            above = [above[index] if field == "." else field for index, field in enumerate(fields)]
+            if above[:1] == ["Squrl"]:
+                found.add(tuple(above[1:]))
+    return found

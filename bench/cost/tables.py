@@ -1,13 +1,14 @@
-"""The figures as tables: what a million requests cost, and what a load meets before it gets there."""
+"""The figures as tables: what a million requests and a month cost, and what a load meets before it gets there."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from bench.cost import (
     API,
     COLD_SHARE,
     CREATE,
     DATABASE_MS,
+    FIXED,
     GB,
     MILLION,
     MIX,
@@ -16,22 +17,22 @@ from bench.cost import (
     REDIRECT,
     REQUIRED,
     SENT,
-    Bill,
     Operation,
+    Operations,
     Prices,
     Setup,
     Traffic,
     bars,
     bill,
     busy,
-    cheapest,
     memories,
-    options,
+    queued_click,
     total,
 )
+from bench.report import number, table
+from local.template import Stack
 
-AIM = 2.00  # US dollars per million, for everything at the mix
-DAY = 86400  # seconds
+DAY, HOUR = 86_400, 3600  # seconds
 HUGE = REQUIRED.times(10_000, "ten thousand times the required load")
 
 # Default quotas and hard limits.
@@ -56,218 +57,172 @@ PROBES = 8
 TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
-HOUR = 3600
+# Parameters that change what a stack costs, or that one could think do. What the functions do by them is measured.
+PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table: the first column is text, all others are figures."""
-    header, cells = list(header), [list(row) for row in rows]
-    widths = [max(len(row[column]) for row in [header, *cells]) for column in range(len(header))]
-
-    def line(row: list[str]) -> str:
-        rest = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        return f"| {' | '.join([row[0].ljust(widths[0]), *rest])} |"
-
-    rule = "|".join(["-" * (widths[0] + 2), *("-" * (width + 1) + ":" for width in widths[1:])])
-    return "\n".join([line(header), f"|{rule}|", *map(line, cells)])
-
-
-def number(value: float) -> str:
-    """Write a figure with three digits at least, whole ones without decimals, thousands set apart."""
-    digits = 0 if value == int(value) else max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{digits}f}".replace(",", " ")
-
-
-def costs(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> str:
+def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return what ``python -m bench.cost`` prints."""
     required, quiet = (bill(measured, setup, traffic, prices) for traffic in (REQUIRED, QUIET))
+    columns = [*measured, MIX]
+    rows = [
+        [name, *(f"{row[each]:.3f}" for each in columns), f"{quiet[name][MIX]:.3f}"] for name, row in required.items()
+    ]
+    for name, without in (("without API and data sent", (API, SENT)), ("everything", ())):
+        sums = [total(required, each, without=without) for each in columns]
+        rows.append([name, *(f"{each:.3f}" for each in [*sums, total(quiet, MIX, without=without)])])
+    met = [
+        [bar.name, f"{bar.value:.3f}", f"< {limit:.2f}", "yes" if bar.value < limit else "no"]
+        for bar in bars(measured, required, REQUIRED)
+        for limit in [bar.must or bar.aim or math.inf]
+    ]
     return "\n\n".join(
         [
             f"US dollars per million, list prices of {prices.region} as of {prices.read}, no free tier.",
-            f"For {REQUIRED.name}:",
-            _lines(required, measured),
-            f"For {QUIET.name}:",
-            _lines(quiet, measured),
-            f"For {REQUIRED.name}, against what is demanded:",
-            _bars(measured, required),
-            "Not in these:",
-            _options(measured, setup, prices),
-            "What everything consists of:",
-            _in_the_way(measured, setup, prices, required),
-            (
-                f"Memory, reckoned from the processor time, with {DATABASE_MS:.0f} ms for a call to the database and "
-                f"{COLD_SHARE:.0%} of requests cold. Pairs are redirect, create; the mix is without API and data sent:"
-            ),
-            _memories(measured, setup, prices),
+            f"For {REQUIRED.name}; the last column is for {QUIET.name}:",
+            table(["", *columns, f"{MIX}, quiet"], rows),
+            table(["", "is", "limit", "met"], met),
+            memory(measured, setup, prices),
+            every_month(setup, prices),
         ]
     )
 
 
-def _lines(costed: Bill, measured: Mapping[str, Operation]) -> str:
-    columns = [*measured, MIX]
-    rows = [[name, *(f"{row[column]:.3f}" for column in columns)] for name, row in costed.items()]
-    rows.append(["without API and data sent", *(f"{total(costed, each, without=(API, SENT)):.3f}" for each in columns)])
-    rows.append(["everything", *(f"{total(costed, each):.3f}" for each in columns)])
-    return table(["", *columns], rows)
+def fixed(measured: Operations, setup: Setup, prices: Prices) -> float:
+    """Return the dollars per million of the mix that no setting changes."""
+    billed = bill(measured, setup, REQUIRED, prices)
+    return sum(billed[name][MIX] for name in FIXED)
 
 
-def _bars(measured: Mapping[str, Operation], costed: Bill) -> str:
-    return table(
-        ["", "is", "must", "aim", "met"],
-        [
+def parameters(measured: Operations, setup: Setup, prices: Prices) -> list[tuple[str, str]]:
+    """Return what each of `PARAMETERS` adds to the mix in dollars per million."""
+    rows = []
+    for name, value in PARAMETERS:
+        for traffic in (REQUIRED, QUIET):
+            having, lacking = (
+                total(bill(measured, each, traffic, prices), MIX) for each in (Setup.read(Stack({name: value})), setup)
+            )
+            rows.append((f"`{name}={value}`: {traffic.name}", f"{having - lacking:+.3f}"))
+    return rows
+
+
+def late_clicks(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Say what clicks cost that go through the queue."""
+    alone, together = (number(queued_click(measured, setup, prices, each)) for each in (1, setup.click_batch))
+    return (
+        f"A million throttled clicks that go through the queue add {alone} dollars, one by one, or {together} where "
+        f"{setup.click_batch} of a link come together."
+    )
+
+
+def memory(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Return what each memory size does, reckoned from the processor time."""
+    rows = []
+    for size in memories(measured):
+        changed = setup.with_functions(memory=size)
+        billed = bill(measured, changed, REQUIRED, prices)
+        functions = [(changed.function(name), measured[name]) for name in (REDIRECT, CREATE)]
+        rows.append(
             [
-                row.name,
-                f"{row.value:.3f}",
-                *(f"< {bar:.2f}" if bar else "" for bar in (row.must, row.aim)),
-                "yes" if row.met else "no",
+                f"{size} MB",
+                *(number(round(function.milliseconds(operation), 1)) for function, operation in functions),
+                *(number(round(function.start_milliseconds(operation))) for function, operation in functions),
+                f"{total(billed, MIX, without=(API, SENT)):.3f}",
             ]
-            for row in bars(measured, costed, REQUIRED)
+        )
+    header = ["", "redirect, ms", "create, ms", "start of redirect, ms", "of create, ms", "dollars per million"]
+    return (
+        f"Processor time by the share of a core that a size has, {DATABASE_MS:.0f} ms for a call to the database, "
+        f"{COLD_SHARE:.0%} of requests cold; dollars are for the mix, without API and data sent.\n\n"
+        f"{table(header, rows)}"
+    )
+
+
+def every_month(setup: Setup, prices: Prices) -> str:
+    """Return what a stack costs in a month without a request. Nothing of it is measured."""
+
+    def row(name: str, price: str, quantity: float) -> list[str]:
+        return [name, f"{prices.total(price, quantity):.2f}"]
+
+    stored = f"a million links of {LINK_BYTES} bytes, with index and continuous backup"
+    return table(
+        ["US dollars a month", ""],
+        [
+            row(f"{setup.alarms} alarms over {setup.alarm_metrics} metrics", "cloudwatch.alarms", setup.alarm_metrics),
+            row(f"{setup.custom_metrics} custom metrics, at most", "cloudwatch.metrics", setup.custom_metrics),
+            row("dashboard", "cloudwatch.dashboards", setup.dashboards),
+            row("the clients' key; none with `CreatesPerMinutePerClient=0`", "kms.keys", setup.own_keys),
+            [stored, f"{storage(MILLION, prices):.2f}"],
         ],
     )
 
 
-def _options(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> str:
-    rows = [[row.name, f"{row.value:.3f}"] for row in options(measured, setup, prices)]
-    rows.append(["a link, stored for a month with its backup", f"{MILLION * storage(1, prices):.3f}"])
-    return table(["", "costs"], rows)
-
-
-def _in_the_way(measured: Mapping[str, Operation], setup: Setup, prices: Prices, costed: Bill) -> str:
-    """Say what the aim for everything consists of, what no setting changes, and what the best settings give."""
-    fixed = (API, "Lambda, requests", "DynamoDB, reads", "DynamoDB, writes", SENT)
-    running, rows = 0.0, []
-    for name, row in sorted(costed.items(), key=lambda each: -each[1][MIX]):
-        running += row[MIX]
-        rows.append([name, f"{row[MIX]:.3f}", f"{running:.3f}", "no" if name in fixed else "yes"])
-    given = sum(costed[name][MIX] for name in fixed)
-    notes = [
-        f"No setting changes {given:.3f} of it, which leaves {AIM - given:.3f} for the rest of an aim of {AIM:.2f}."
-    ]
-    for sizes in (memories(measured), [setup.functions["redirect"].memory]):
-        dollars, best = cheapest(measured, setup, prices, sizes)
-        function = best.functions["redirect"]
-        notes.append(
-            f"The cheapest settings that keep every promise, of {', '.join(map(str, sizes))} MB: {function.memory} MB, "
-            f"tracing {'on' if function.traced else 'off'}, access log {best.access_log_class}: {dollars:.3f}."
-        )
-    saved = costed["DynamoDB, writes"][MIX] * (1 - used_from(prices) / TARGET)
-    notes.append(
-        f"Provisioned capacity, {TARGET:.0%} of it used all month long, would take {saved:.3f} off; "
-        "the contract says on demand."
-    )
-    return "\n\n".join([table(["", "costs", "so far", "by a setting"], rows), *notes])
-
-
-def _memories(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> str:
-    rows = []
-    for memory in memories(measured):
-        changed = setup.with_functions(memory=memory)
-        costed = bill(measured, changed, REQUIRED, prices)
-        times = [changed.function(name).milliseconds(measured[name]) for name in (REDIRECT, CREATE)]
-        starts = [changed.function(name).start_milliseconds(measured[name]) for name in (REDIRECT, CREATE)]
-        spent = [
-            sum(row[name] for line, row in costed.items() if line.startswith("Lambda")) for name in (REDIRECT, CREATE)
-        ]
-        rows.append(
-            [
-                f"{memory} MB",
-                *(f"{each:.1f}" for each in times),
-                *(f"{each:.0f}" for each in starts),
-                *(f"{each:.3f}" for each in spent),
-                f"{total(costed, MIX, without=(API, SENT)):.3f}",
-            ]
-        )
-    header = ["", "redirect ms", "create ms", "start ms", "start ms", "Lambda $", "Lambda $", "mix $"]
-    return table(header, rows)
-
-
-def scaling(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> str:
+def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return the tables of the guide to scaling."""
-    return "\n\n".join(
-        [
-            "### What a load meets",
-            _limits(measured, setup),
-            "### What a month costs",
-            _months(measured, setup, prices),
-            "### What links take",
-            _links(prices),
-            "### What begins to pay, and when",
-            _break_evens(measured, setup, prices),
-        ]
-    )
+    parts = {
+        "What a load meets": _limits(measured, setup),
+        "What a month costs": _months(measured, setup, prices),
+        "What links take": _links(prices),
+        "What begins to pay, and when": _break_evens(measured, setup, prices),
+    }
+    return "\n\n".join(f"### {title}\n\n{text}" for title, text in parts.items())
 
 
-def concurrency(measured: Mapping[str, Operation], setup: Setup, traffic: Traffic) -> float:
+def concurrency(measured: Operations, setup: Setup, traffic: Traffic) -> float:
     """Return the concurrency quota that a load needs: executions at once, or a tenth of the requests per second."""
     executions = sum(busy(name, measured[name], setup, traffic) for name in (CREATE, REDIRECT))
     return max(executions, (traffic.creates + traffic.redirects) / RATE_PER_CONCURRENCY)
 
 
-def table_writes(measured: Mapping[str, Operation], traffic: Traffic) -> float:
-    """Return write units a second of the table itself: one unit of a create is the index's."""
-    return traffic.creates * (measured[CREATE].write_units - 1) + traffic.redirects * measured[REDIRECT].write_units
+def link_writes(traffic: Traffic) -> float:
+    """Return write units a second of the links' table itself: one for a new link, one for a click."""
+    return traffic.creates + traffic.redirects
 
 
-def _limits(measured: Mapping[str, Operation], setup: Setup) -> str:
-    def row(name: str, figures: Iterable[float], limit: float | None) -> list[str]:
+def _limits(measured: Operations, setup: Setup) -> str:
+    def row(name: str, figures: Iterable[float], limit: float | None = None) -> list[str]:
         now, later = figures
         reached = [number(limit), f"{number(limit / now)} x"] if limit else ["", ""]
         return [name, number(now), number(later), *reached]
 
     loads = (REQUIRED, HUGE)
-
-    def executions(name: str) -> list[float]:
-        return [busy(name, measured[name], setup, load) for load in loads]
-
-    def ramp(load: Traffic) -> float:
-        return max(busy(REDIRECT, measured[REDIRECT], setup, load), load.redirects / RATE_PER_CONCURRENCY) / STARTS
-
+    writes = [link_writes(load) for load in loads]
+    creates, redirects = zip(*((load.creates, load.redirects) for load in loads), strict=True)
+    at_once = [[busy(name, measured[name], setup, load) for load in loads] for name in (CREATE, REDIRECT)]
+    ramps = [
+        max(each, load.redirects / RATE_PER_CONCURRENCY) / STARTS for each, load in zip(at_once[1], loads, strict=True)
+    ]
     return table(
         ["", "required", "x 10 000", "default limit", "reached at"],
         [
             row("API: requests a second", (load.creates + load.redirects for load in loads), API_RATE),
-            row("Lambda: creates at once", executions(CREATE), None),
-            row("Lambda: redirects at once", executions(REDIRECT), None),
+            row("Lambda: creates at once", at_once[0]),
+            row("Lambda: redirects at once", at_once[1]),
             row(
-                "Lambda: concurrency quota needed", (concurrency(measured, setup, load) for load in loads), CONCURRENCY
+                "Lambda: concurrency quota needed", (concurrency(measured, setup, each) for each in loads), CONCURRENCY
             ),
-            row("Lambda: seconds from none to all", (ramp(load) for load in loads), None),
-            row("table: write units a second", (table_writes(measured, load) for load in loads), TABLE_UNITS),
-            row("table, new: write units a second", (table_writes(measured, load) for load in loads), NEW_TABLE_WRITES),
-            row(
-                "table: partitions, at least",
-                (math.ceil(table_writes(measured, load) / PARTITION_WRITES) for load in loads),
-                None,
-            ),
-            row("index: write units a second", (load.creates for load in loads), TABLE_UNITS),
-            row(
-                "index: read units a second",
-                (load.creates * measured[CREATE].read_units for load in loads),
-                TABLE_UNITS,
-            ),
-            row("one link: clicks a second, if it had all", (load.redirects for load in loads), PARTITION_WRITES),
-            row(
-                "one destination: new links a second, if it had all", (load.creates for load in loads), PARTITION_WRITES
-            ),
+            row("Lambda: seconds from none to all", ramps),
+            row("table: write units a second", writes, TABLE_UNITS),
+            row("table, new: write units a second", writes, NEW_TABLE_WRITES),
+            row("table: partitions, at least", (math.ceil(each / PARTITION_WRITES) for each in writes)),
+            row("index: write units a second", creates, TABLE_UNITS),
+            row("index: read units a second", (each * measured[CREATE].read_units for each in creates), TABLE_UNITS),
+            row("one link: clicks a second, if it had all", redirects, PARTITION_WRITES),
+            row("one destination: new links a second, if it had all", creates, PARTITION_WRITES),
         ],
     )
 
 
-def _months(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> str:
+def _months(measured: Operations, setup: Setup, prices: Prices) -> str:
     rows = []
-    for traffic in (
-        QUIET,
-        *(REQUIRED.times(factor, f"required x {factor:,}".replace(",", " ")) for factor in (0.1, 1, 10, 100, 10_000)),
-    ):
-        costed = bill(measured, setup, traffic, prices)
-        month = {name: row[MIX] * traffic.month / MILLION for name, row in costed.items()}
-        services = [
-            sum(each for name, each in month.items() if name.startswith(service))
-            for service in (API, "Lambda", "DynamoDB")
-        ]
-        rest = sum(month.values()) - sum(services) - month[SENT]
-        figures = [traffic.month / MILLION, *services, rest, month[SENT], sum(month.values()), total(costed, MIX)]
-        rows.append([traffic.name, *map(number, figures)])
+    factors = (0.1, 1, 10, 100, 10_000)
+    for traffic in (QUIET, *(REQUIRED.times(each, f"required x {number(each)}") for each in factors)):
+        billed = bill(measured, setup, traffic, prices)
+        month = traffic.month / MILLION
+        services = [total(billed, MIX, only=service) for service in (API, "Lambda", "DynamoDB")]
+        everything, sent = total(billed, MIX), billed[SENT][MIX]
+        dollars = [*services, everything - sum(services) - sent, sent, everything]
+        rows.append([traffic.name, *map(number, [month, *(each * month for each in dollars), everything])])
     header = [
         "US dollars a month",
         "million requests",
@@ -277,9 +232,8 @@ def _months(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> 
         "logs, metrics",
         "data sent",
         "all",
-        "per million",
     ]
-    return table(header, rows)
+    return table([*header, "per million"], rows)
 
 
 def storage(links: float, prices: Prices) -> float:
@@ -290,11 +244,7 @@ def storage(links: float, prices: Prices) -> float:
 
 def _links(prices: Prices) -> str:
     spans = [("24 hours", 1, True), ("30 days", 30, True), ("a year", 365, True)]
-    spans += [
-        ("ever, after a month", 30, False),
-        ("ever, after a year", 365, False),
-        ("ever, after five", 5 * 365, False),
-    ]
+    spans += [("ever, after a year", 365, False), ("ever, after five", 5 * 365, False)]
     header = ["links kept for", "million", "GB", "$ a month", "of all codes", "refused"]
     parts = []
     for load in (REQUIRED, HUGE):
@@ -327,27 +277,25 @@ def hits_from(redirect: float, sent: float, prices: Prices, operation: Operation
     prices, operation
         The list prices, and what a redirect takes.
     """
-    edge = MILLION * (
-        prices.unit("cloudfront.requests") + operation.sent_bytes / GB * prices.unit("cloudfront.transfer")
-    )
-    return (edge - sent) / redirect
+    edge = prices.unit("cloudfront.requests") + operation.sent_bytes / GB * prices.unit("cloudfront.transfer")
+    return (MILLION * edge - sent) / redirect
 
 
-def _break_evens(measured: Mapping[str, Operation], setup: Setup, prices: Prices) -> str:
-    costed = bill(measured, setup, REQUIRED, prices)
-    writes = REQUIRED.creates * measured[CREATE].write_units + REQUIRED.redirects * measured[REDIRECT].write_units
-    on_demand = prices.total("dynamodb.writes", writes * MONTH)
-    provisioned = prices.total("dynamodb.provisioned-writes", writes / TARGET * MONTH / HOUR)
-    redirect = total(costed, REDIRECT, without=[SENT])
-    hits = hits_from(redirect, costed[SENT][REDIRECT], prices, measured[REDIRECT])
-    everything = total(costed, MIX) * REQUIRED.month / MILLION
-    replicated = table_writes(measured, REQUIRED) * MONTH
-    region = prices.total("dynamodb.replicated-writes", replicated) + prices.total(
-        "dynamodb.writes", REQUIRED.creates * MONTH
-    )
+def _break_evens(measured: Operations, setup: Setup, prices: Prices) -> str:
+    billed = bill(measured, setup, REQUIRED, prices)
+    writes = (
+        REQUIRED.creates * measured[CREATE].write_units + REQUIRED.redirects * measured[REDIRECT].write_units
+    ) * MONTH
+    provisioned = prices.total("dynamodb.provisioned-writes", writes / TARGET / HOUR)
+    redirect = total(billed, REDIRECT, without=[SENT])
+    hits = hits_from(redirect, billed[SENT][REDIRECT], prices, measured[REDIRECT])
+    replicated = link_writes(REQUIRED) * MONTH
+    region = prices.total("dynamodb.replicated-writes", replicated)
+    region += prices.total("dynamodb.writes", REQUIRED.creates * MONTH)
     region += prices.total("transfer.regions", replicated * LINK_BYTES / GB)
-    throughput = (costed["DynamoDB, reads"][MIX] + costed["DynamoDB, writes"][MIX]) * REQUIRED.month / MILLION
+    throughput = total(billed, MIX, only="DynamoDB") * REQUIRED.month / MILLION
     months = throughput / prices.total("dynamodb.storage", REQUIRED.creates * MONTH * (LINK_BYTES + INDEX_BYTES) / GB)
+    on_demand, share = prices.total("dynamodb.writes", writes), region / (total(billed, MIX) * REQUIRED.month / MILLION)
     return f"""\
 - **Provisioned capacity**: where more than {used_from(prices):.0%} of it is used. With auto scaling, which keeps to
   {TARGET:.0%}: while the average is above {used_from(prices) / TARGET:.0%} of the peak. If the required load were even
@@ -355,22 +303,6 @@ def _break_evens(measured: Mapping[str, Operation], setup: Setup, prices: Prices
 - **CloudFront** before the API: where it answers more than {hits:.0%} of redirects itself. A million that it passes on
   cost {number(redirect)} behind it.
 - **A second region** (global table): never in dollars. Its copy of the table takes {number(region)} a month more at the
-  required load, {region / everything:.0%} of the whole bill, before any request is served there.
+  required load, {share:.0%} of the whole bill, before any request is served there.
 - **The table class Standard-IA**: when storage is half of the table's cost. With links kept for ever, that is after
   {number(months)} months of the required load."""
-
-
-BEGIN, END = "<!-- scaling:begin -->", "<!-- scaling:end -->"
-
-
-def replace(guide: str, tables: str) -> str:
-    """Put tables between the guide's markers.
-
-    Raises
-    ------
-    ValueError
-        If the guide does not have both markers, once each.
-    """
-    before, rest = guide.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+OPERATIONS = ("create", "redirect")
+PERCENTILES = ("p50", "p95", "p99")
 REQUESTS = 50_000  # that the main run has to have
 # In milliseconds at one client, where nothing waits for another's turn.
 LIMITS = {("create", "p95"): 100, ("create", "p99"): 200, ("redirect", "p95"): 50, ("redirect", "p99"): 100}
@@ -102,12 +104,6 @@ def reconcile(answers: Answers, rows: Mapping[str, Row]) -> list[str]:
     if answered != counted:
         differences.append(f"all: {answered} redirects answered, {counted} clicks counted")
     return differences
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Return the smallest of the values that at least `percent` of them don't exceed."""
-    ordered = sorted(values)
-    return ordered[max(0, -int(-len(ordered) * percent // 100) - 1)]
 
 
 class Bar(NamedTuple):

@@ -13,6 +13,7 @@ from squrl.invocation import Invocation
 from squrl.late_clicks import Batch, add_late_clicks
 from squrl.settings import CountClicksSettings
 
+telemetry.quiet_libraries()
 SETTINGS = CountClicksSettings.from_environment(os.environ)
 DYNAMODB = connect("dynamodb")
 

@@ -26,6 +26,7 @@ from squrl.web.answering import answer
 from squrl.web.request import DIRECT, Request, host_of
 from squrl.web.response import NO_STORE, Response, link_body
 
+telemetry.quiet_libraries()
 SETTINGS = CreateSettings.from_environment(os.environ)
 DYNAMODB = connect("dynamodb")
 DOMAINS = KnownDomainLists()

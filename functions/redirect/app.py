@@ -23,6 +23,7 @@ from squrl.web.answering import answer
 from squrl.web.request import DIRECT, Request
 from squrl.web.response import PERMANENT_MAX_AGE, Response, location
 
+telemetry.quiet_libraries()
 SETTINGS = RedirectSettings.from_environment(os.environ)
 DYNAMODB = connect("dynamodb")
 DOMAINS = KnownDomainLists()

@@ -8,20 +8,30 @@ import sys
 from pathlib import Path
 from typing import Any
 
-# botocore describes 400 services; the functions call these.
+# botocore describes 400 services, boto3 ten as resources; the functions call these.
 SERVICES = ("dynamodb", "kms", "sqs")
 
-# What is for compilers, type checkers and browsers.
+# What is for compilers, type checkers, browsers and pip, and what can't be reached without what is taken out below.
 UNUSED = (
     "bin",
     "docs",
+    "share",
     "pycparser*",
     "cffi",
     "cffi-*",
     "ada_url/ada*.cpp",
     "ada_url/ada*.h",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui",
+    "boto3/ec2",
+    "boto3/examples",
+    "boto3/s3",
+    "dateutil/zoneinfo/*.tar.gz",
+    "pydantic/mypy.py",
+    "pydantic/v1",
+    "s3transfer/crt.py",
+    "s3transfer/processpool.py",
     "wrapt-stubs",
+    "*.dist-info/RECORD",
     "**/*.c",
     "**/*.pyi",
     "**/__pycache__",
@@ -37,7 +47,7 @@ def trim(layer: Path) -> None:
             else:
                 path.unlink()
     data = layer / "botocore" / "data"
-    for service in data.iterdir():
+    for service in [*data.iterdir(), *(layer / "boto3" / "data").iterdir()]:
         if service.is_dir() and service.name not in SERVICES:
             shutil.rmtree(service)
     for model in data.glob("*/*/service-2.json.gz"):

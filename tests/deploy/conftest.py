@@ -234,10 +234,10 @@ def state(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
     dynamodb = client("dynamodb")
 
     def read():
-        return {item["id"]["S"]: item for item in dynamodb.scan(TableName="squrl-state-dev")["Items"]}
+        return {item["id"]["S"]: item for item in dynamodb.scan(TableName="squrl-ephemeral-dev")["Items"]}
 
     for id_ in read():
-        dynamodb.delete_item(TableName="squrl-state-dev", Key={"id": {"S": id_}})
+        dynamodb.delete_item(TableName="squrl-ephemeral-dev", Key={"id": {"S": id_}})
     return read
 
 

@@ -92,7 +92,7 @@ def test_given_a_stack_when_it_gets_a_domain_of_its_own_then_it_answers_there(de
         ({"BaseUrl": "https://go.example.com/"}, "no path and no slash at the end"),
         ({"CorsOrigin": "www.example.com"}, "an origin such as https://www.example.com, or *"),
         ({"CreatesPerMinutePerClient": "-1"}, "CreatesPerMinutePerClient"),
-        ({"DebugSampleRate": "2"}, "DebugSampleRate"),
+        ({"CreateRateLimit": "0"}, "CreateRateLimit"),
         ({"AlarmEmail": "nobody"}, "an e-mail address"),
         (
             {"DomainName": "go.example.com"},

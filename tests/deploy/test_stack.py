@@ -194,8 +194,8 @@ def test_given_running_functions_when_a_domain_is_denied_then_within_a_minute_li
     client("dynamodb").put_item(TableName="squrl-urls-dev", Item=row)
     assert invoke("redirect", load("redirect/http.json"))["statusCode"] == 302
 
-    denied = {"id": {"S": "domains"}, "denied": {"SS": ["evil.example"]}}
-    client("dynamodb").put_item(TableName="squrl-state-dev", Item=denied)
+    denied = {"kind": {"S": "domains"}, "id": {"S": "lists"}, "denied": {"SS": ["evil.example"]}}
+    client("dynamodb").put_item(TableName="squrl-durable-dev", Item=denied)
 
     eventually(lambda: invoke("redirect", load("redirect/http.json"))["statusCode"] == 410)
     eventually(lambda: invoke("create-url", {"original_url": "https://evil.example/"}).get("error") == "InvalidUrl")

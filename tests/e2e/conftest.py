@@ -1,11 +1,11 @@
 """The whole stack as `make start` runs it, on free ports, with every answer held to docs/openapi.yaml."""
 
+import itertools
 import json
 import os
-import signal
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,54 +16,35 @@ from botocore.config import Config
 from openapi_core import OpenAPI
 from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from tests.support.ports import free_port, wait_for_port
+from local.processes import free_port
+from squrl.links import Kind, Link, timestamp
+from tests.support.commands import serving
+from tests.support.functions import ACCOUNT, ROOT
 
-ROOT = Path(__file__).parents[2]
 OPENAPI = OpenAPI.from_file_path(str(ROOT / "docs" / "openapi.yaml"))
 EVERYWHERE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+_NUMBERS = itertools.count(time.time_ns() % 10**9)
 
 
-def sam_local(command: str, endpoint: str, log: Path, *options: str) -> Iterator[int]:
-    """Run `python -m local COMMAND` for the tests, and stop it by its process id."""
+def sam_local(command: str, endpoint: str, log: Path) -> Iterator[int]:
+    """Run SAM CLI's command as this project does; yield its port."""
     port = free_port()
-    environment = os.environ | {"DYNAMODB_PORT": endpoint.rpartition(":")[2]}
-    arguments = [sys.executable, "-m", "local", command, "--port", str(port), *options]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            arguments, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
-        )
-    try:
-        wait_for_port(port, process, log)
+    parameters = "LogLevel=DEBUG CreatesPerMinutePerClient=0"
+    options = ("--port", str(port), "--parameter-overrides", parameters)
+    with serving(command, *options, log=log, env=os.environ | {"DYNAMODB_PORT": endpoint.rpartition(":")[2]}):
         yield port
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
 
 
 @pytest.fixture(scope="session")
-def api_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def api_log(tmp_path_factory) -> Path:
     """Name the file that has what the API's terminal shows, the functions' logs among it."""
     return tmp_path_factory.mktemp("start-api") / "log"
 
 
 @pytest.fixture(scope="session")
-def api_url(dynamodb_endpoint: str, api_log: Path) -> Iterator[str]:
-    parameters = "LogLevel=DEBUG CreatesPerMinutePerClient=0"
-    for port in sam_local("start-api", dynamodb_endpoint, api_log, "--parameter-overrides", parameters):
+def api_url(tables, api_log) -> Iterator[str]:
+    for port in sam_local("start-api", tables.endpoint, api_log):
         yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="session")
-def lambda_client(dynamodb_endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    for port in sam_local("start-lambda", dynamodb_endpoint, tmp_path_factory.mktemp("start-lambda") / "log"):
-        yield boto3.client(
-            "lambda",
-            endpoint_url=f"http://127.0.0.1:{port}",
-            region_name="us-east-1",
-            aws_access_key_id="any",
-            aws_secret_access_key="any",  # noqa: S106 (DynamoDB Local and SAM CLI take any)
-            config=Config(retries={"total_max_attempts": 1}),
-        )
 
 
 class Api:
@@ -91,18 +72,53 @@ class Api:
 
 
 @pytest.fixture
-def api(api_url: str) -> Api:
+def api(api_url) -> Api:
     return Api(api_url)
 
 
+@pytest.fixture(scope="session")
+def _lambda(tables, tmp_path_factory) -> Iterator[Any]:
+    for port in sam_local("start-lambda", tables.endpoint, tmp_path_factory.mktemp("start-lambda") / "log"):
+        session = boto3.Session(
+            ACCOUNT["AWS_ACCESS_KEY_ID"], ACCOUNT["AWS_SECRET_ACCESS_KEY"], region_name=ACCOUNT["AWS_DEFAULT_REGION"]
+        )
+        config = Config(retries={"total_max_attempts": 1})
+        yield session.client("lambda", endpoint_url=f"http://127.0.0.1:{port}", config=config)
+
+
 @pytest.fixture
-def invoke(lambda_client: Any) -> Any:
+def invoke(_lambda) -> Any:
     """Invoke a function directly; the answer has to be a plain object, not a failed invocation."""
 
     def call(function: str, event: Any) -> dict[str, Any]:
-        answer = lambda_client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = _lambda.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         result: dict[str, Any] = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, result
         return result
 
     return call
+
+
+@pytest.fixture
+def new() -> Any:
+    """Return a text that no other test has: the table is shared."""
+    return lambda start: f"{start}{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def url(new) -> str:
+    """Return a destination that no other test has."""
+    return str(new("https://example.com/"))
+
+
+@pytest.fixture
+def put(tables, new) -> Any:
+    """Write a link that no other test has, and return it."""
+
+    def put(redirect_type: str = "301", **changes: Any) -> Link:
+        kind = Kind(new("https://example.com/"), redirect_type, None)
+        link = replace(Link(new("row-"), kind, timestamp(int(time.time())), None), **changes)
+        tables.put(link)
+        return link
+
+    return put

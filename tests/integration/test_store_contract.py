@@ -2,45 +2,76 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from squrl.links import DISABLED, Kind, Link
+from squrl.aws.links_table import from_item, to_item
+from squrl.links import ACTIVE, DISABLED, Kind, Link
+from squrl.ports import Claimed, Counted, HeldBy, NotCounted
 from tests.support.fakes import FakeLinkStore
+from tests.support.tables import Tables
 
 NOW = 1_800_000_000
+DAY = 86_400
 _NUMBERS = itertools.count()
 
 
+class FakeTables:
+    """What the tests use of `Tables`, over the fake."""
+
+    def __init__(self) -> None:
+        self.store = FakeLinkStore()
+
+    def put(self, link: Link) -> None:
+        self.store.links[link.short_code] = link
+
+    def item(self, short_code: str) -> Any:
+        link = self.store.links.get(short_code)
+        return link and to_item(link)
+
+    def delete(self, link: Link) -> None:
+        del self.store.links[link.short_code]
+
+
 @pytest.fixture(params=["fake", "DynamoDB"])
-def store(request):
-    return FakeLinkStore() if request.param == "fake" else request.getfixturevalue("dynamodb_store")
+def rows(request):
+    return FakeTables() if request.param == "fake" else request.getfixturevalue("tables")
 
 
 @pytest.fixture
-def put(request, store):
-    """Write a row as it is, whatever stands there, as an operator might."""
-    if isinstance(store, FakeLinkStore):
-        return lambda link: store.links.__setitem__(link.short_code, link)
-    return request.getfixturevalue("put_row")
+def store(rows):
+    return rows.store
 
 
 @pytest.fixture
-def delete(request, store):
-    if isinstance(store, FakeLinkStore):
-        return lambda link: store.links.pop(link.short_code)
-    return request.getfixturevalue("delete_row")
+def put(rows):
+    """Make a link with a code and a destination that no other test has, and write it: the table is shared."""
+
+    def put(**changes: Any) -> Link:
+        link = a_link(**changes)
+        rows.put(link)
+        return link
+
+    return put
 
 
-def a_link(**changes: object) -> Link:
-    """Return a link with a code and a destination that no other test has: the table is shared."""
+def a_link(**changes: Any) -> Link:
     number = next(_NUMBERS)
     kind = Kind(f"https://example.com/{number}", "301", None)
-    return replace(Link(f"code-{number}", kind, "2026-11-22T10:30:00Z", None), **changes)  # type: ignore[arg-type]
+    return replace(Link(f"code-{number}", kind, "2026-11-22T10:30:00Z", None), **changes)
 
 
-def with_lifetime(link: Link, expires_at: int, hours: int = 24) -> Link:
-    return replace(link, kind=link.kind._replace(ttl_hours=hours), expires_at=expires_at)
+def a_day(number: int = 0) -> Kind:
+    return Kind(f"https://example.com/lifetime/{number}", "301", 24)
+
+
+def stored(rows: Tables | FakeTables, link: Link) -> Link | None:
+    """Return the link that has this one's code now. When its row may go has to follow from what it is."""
+    item = rows.item(link.short_code)
+    found = from_item(item)
+    assert found is None or item.get("collect_at") == to_item(found).get("collect_at")
+    return found
 
 
 # get and claim
@@ -51,23 +82,18 @@ def test_given_nothing_when_got_then_there_is_nothing(store):
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{}, {"custom_code": True}, {"creator_ip": "2001:db8::1"}, {"click_count": 7}],
-    ids=["plain", "custom", "with creator", "with clicks"],
+    "changes", [{}, {"custom_code": True}, {"creator_ip": "2001:db8::1"}, {"click_count": 7}], ids=str
 )
-def test_given_a_free_code_when_claimed_then_the_link_is_there_as_it_was_given(store, changes):
+def test_given_a_free_code_when_claimed_then_the_link_is_there(store, rows, changes):
     link = a_link(**changes)
 
-    holder = store.claim(link, NOW)
-
-    assert holder is None
-    assert store.get(link.short_code) == link
+    assert store.claim(link, NOW) == Claimed(link)
+    assert store.get(link.short_code) == stored(rows, link) == link
 
 
-def test_given_a_destination_of_full_length_beyond_ascii_when_claimed_then_it_comes_back_whole(store):
-    link = a_link()
-    url = f"{link.kind.original_url}?"
-    link = replace(link, kind=Kind(url + "ä" * ((2048 - len(url)) // 2), "302", 87_600), expires_at=NOW + 1)
+def test_given_the_longest_destination_when_claimed_then_it_comes_back_whole(store):
+    url = "https://example.com/?"
+    link = a_link(kind=Kind(url + "ä" * ((2048 - len(url)) // 2), "302", 87_600), expires_at=NOW + 1)
 
     store.claim(link, NOW)
 
@@ -75,78 +101,59 @@ def test_given_a_destination_of_full_length_beyond_ascii_when_claimed_then_it_co
     assert store.find_live(link.kind, NOW) == link.short_code
 
 
-@pytest.mark.parametrize("expires_at", [None, NOW + 1])
-def test_given_a_live_link_when_its_code_is_claimed_then_the_holder_is_returned_and_stays(store, put, expires_at):
-    holder = a_link(expires_at=expires_at, click_count=5)
-    put(holder)
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"expires_at": NOW + 1}, {"status": DISABLED}, {"status": DISABLED, "expires_at": NOW - 1}],
+    ids=["live", "about to expire", "disabled", "disabled and expired"],
+)
+def test_given_a_holder_when_its_code_is_claimed_then_it_is_returned_and_stays(store, put, rows, changes):
+    holder = put(click_count=5, **changes)
 
-    found = store.claim(replace(a_link(), short_code=holder.short_code), NOW)
-
-    assert found == holder
-    assert store.get(holder.short_code) == holder
+    assert store.claim(a_link(short_code=holder.short_code), NOW) == HeldBy(holder)
+    assert stored(rows, holder) == holder
 
 
 @pytest.mark.parametrize("expires_at", [NOW, NOW - 1, 0])
-def test_given_an_expired_link_when_its_code_is_claimed_then_it_gives_way_with_its_clicks(store, put, expires_at):
-    expired = with_lifetime(a_link(click_count=5), expires_at)
-    put(expired)
-    link = replace(a_link(), short_code=expired.short_code)
+def test_given_an_expired_link_when_claimed_then_it_gives_way_with_its_clicks(store, put, rows, expires_at):
+    expired = put(kind=a_day(), expires_at=expires_at, click_count=5)
+    link = a_link(short_code=expired.short_code)
 
-    holder = store.claim(link, NOW)
-
-    assert holder is None
-    assert store.get(link.short_code) == link
-
-
-@pytest.mark.parametrize("expires_at", [None, NOW - 1])
-def test_given_a_disabled_link_when_its_code_is_claimed_then_it_stays_even_if_its_time_has_passed(
-    store, put, expires_at
-):
-    disabled = a_link(status=DISABLED, expires_at=expires_at)
-    put(disabled)
-
-    holder = store.claim(replace(a_link(), short_code=disabled.short_code), NOW)
-
-    assert holder == disabled
-    assert store.get(disabled.short_code) == disabled
+    assert store.claim(link, NOW) == Claimed(link)
+    assert stored(rows, link) == link
 
 
 # count_click
 
 
 @pytest.mark.parametrize("expires_at", [None, NOW + 1])
-def test_given_a_live_link_when_clicked_then_each_click_is_added_and_the_link_returned(store, put, expires_at):
-    link = a_link(expires_at=expires_at, click_count=9)
-    put(link)
+def test_given_a_live_link_when_clicked_then_each_click_is_counted(store, put, rows, expires_at):
+    link = put(expires_at=expires_at, click_count=9)
 
     clicked = [store.count_click(link.short_code, NOW) for _ in range(3)]
 
-    assert clicked == [replace(link, click_count=count) for count in (10, 11, 12)]
-    assert store.get(link.short_code) == clicked[-1]
+    assert clicked == [Counted(replace(link, click_count=count)) for count in (10, 11, 12)]
+    assert stored(rows, link) == clicked[-1].link
 
 
 @pytest.mark.parametrize(
     "changes",
-    [
-        {"expires_at": NOW},
-        {"expires_at": NOW - 10**6},
-        {"status": DISABLED},
-        {"status": DISABLED, "expires_at": NOW + 9},
-    ],
+    [{"expires_at": NOW}, {"expires_at": 0}, {"status": DISABLED}, {"status": DISABLED, "expires_at": NOW + 9}],
 )
-def test_given_a_link_that_is_not_live_when_clicked_then_it_is_returned_uncounted(store, put, changes):
-    link = a_link(**changes)
-    put(link)
+def test_given_a_link_that_is_not_live_when_clicked_then_nothing_is_counted(store, put, rows, changes):
+    link = put(**changes)
 
-    clicked = store.count_click(link.short_code, NOW)
-
-    assert clicked == link
-    assert store.get(link.short_code) == link
+    assert store.count_click(link.short_code, NOW) == NotCounted(link)
+    assert stored(rows, link) == link
 
 
-def test_given_no_link_when_clicked_then_none_is_made(store):
-    assert store.count_click("never-made", NOW) is None
-    assert store.get("never-made") is None
+def test_given_no_link_when_used_then_none_is_made(store, rows):
+    link = a_link(kind=a_day())
+
+    assert store.count_click(link.short_code, NOW) == NotCounted(None)
+    assert store.renew(link.short_code, link.kind, NOW) is None
+    assert store.disable(link.short_code) is None
+    assert store.enable(link.short_code) is None
+    assert stored(rows, link) is None
 
 
 # add_clicks
@@ -156,12 +163,9 @@ def ids(count: int) -> dict[str, int]:
     return {f"{next(_NUMBERS):032x}": NOW for _ in range(count)}
 
 
-@pytest.mark.parametrize(
-    "changes", [{}, {"status": DISABLED}, {"expires_at": NOW - 1}], ids=["live", "disabled", "expired"]
-)
-def test_given_late_clicks_when_added_then_each_is_added_once_however_often_it_comes(store, put, changes):
-    link = a_link(click_count=9, **changes)
-    put(link)
+@pytest.mark.parametrize("changes", [{}, {"status": DISABLED}, {"expires_at": NOW - 1}], ids=str)
+def test_given_late_clicks_when_added_then_each_is_added_once(store, put, rows, changes):
+    link = put(click_count=9, **changes)
     first, second = ids(3), ids(99 - 3)
 
     results = [
@@ -170,104 +174,92 @@ def test_given_late_clicks_when_added_then_each_is_added_once_however_often_it_c
     ]
 
     assert results == [(3, 0), (0, 0), (96, 0), (0, 0), (0, 0)]
-    assert store.get(link.short_code) == replace(link, click_count=9 + 99)
+    assert stored(rows, link) == replace(link, click_count=9 + 99)
 
 
-def test_given_another_links_row_when_late_clicks_are_added_then_its_owner_gets_none(store, put):
-    link = a_link(click_count=9)
-    put(link)
+def test_given_another_link_of_the_code_when_late_clicks_come_then_it_gets_none(store, put, rows):
+    link = put(click_count=9)
 
-    result = store.add_clicks(link.short_code, "2026-11-22T10:29:59Z", ids(2))
-
-    assert result == (0, 2)
-    assert store.get(link.short_code) == link
+    assert store.add_clicks(link.short_code, "2026-11-22T10:29:59Z", ids(2)) == (0, 2)
+    assert stored(rows, link) == link
 
 
-def test_given_late_clicks_that_were_added_when_their_link_is_no_more_then_they_are_not_taken_for_lost(
-    store, put, delete
-):
-    link, clicks = a_link(), ids(2)
-    put(link)
+def test_given_added_clicks_when_their_link_is_no_more_then_they_are_not_lost(store, put, rows):
+    link, clicks = put(), ids(2)
     store.add_clicks(link.short_code, link.created_at, clicks)
-    delete(link)
+    rows.delete(link)
 
-    result = store.add_clicks(link.short_code, link.created_at, clicks | ids(1))
-
-    assert result == (0, 1)
-    assert store.get(link.short_code) is None
+    assert store.add_clicks(link.short_code, link.created_at, clicks | ids(1)) == (0, 1)
+    assert stored(rows, link) is None
 
 
 # find_live
 
 
-def test_given_links_to_one_destination_when_looked_for_then_the_oldest_live_one_of_the_kind_is_found(store, put):
+def test_given_links_to_one_destination_when_looked_for_then_the_oldest_is_found(store, put):
     kind = a_link().kind
-    rows = [
-        a_link(kind=kind._replace(redirect_type="302"), created_at="2026-01-01T00:00:00Z"),
-        a_link(kind=kind._replace(ttl_hours=5), expires_at=NOW + 5, created_at="2026-01-02T00:00:00Z"),
-        a_link(kind=kind, status=DISABLED, created_at="2026-01-03T00:00:00Z"),
-        a_link(kind=kind, created_at="2026-01-05T00:00:00Z"),
-        a_link(kind=kind, created_at="2026-01-04T00:00:00Z"),
-    ]
-    for row in rows:
-        put(row)
+    put(kind=kind, status=DISABLED, created_at="2026-01-03T00:00:00Z")
+    put(kind=kind, created_at="2026-01-05T00:00:00Z")
+    oldest = put(kind=kind, created_at="2026-01-04T00:00:00Z")
+    temporary = put(kind=kind._replace(redirect_type="302"), created_at="2026-01-01T00:00:00Z")
+    expiring = put(kind=kind._replace(ttl_hours=5), expires_at=NOW + 5, created_at="2026-01-02T00:00:00Z")
 
-    assert store.find_live(kind, NOW) == rows[4].short_code
-    assert store.find_live(kind._replace(redirect_type="302"), NOW) == rows[0].short_code
-    assert store.find_live(kind._replace(ttl_hours=5), NOW) == rows[1].short_code
+    for link in (oldest, temporary, expiring):
+        assert store.find_live(link.kind, NOW) == link.short_code
     assert store.find_live(kind._replace(ttl_hours=6), NOW) is None
-    assert store.find_live(kind._replace(ttl_hours=5), NOW + 5) is None
+    assert store.find_live(expiring.kind, NOW + 5) is None
     assert store.find_live(a_link().kind, NOW) is None
 
 
 # renew
 
 
-def test_given_a_link_that_expires_sooner_when_renewed_then_its_lifetime_is_extended_and_nothing_else(store, put):
-    link = with_lifetime(a_link(click_count=3), NOW + 1)
-    put(link)
+def test_given_a_link_that_expires_sooner_when_renewed_then_it_lives_longer(store, put, rows):
+    link = put(kind=a_day(), expires_at=NOW + 1, click_count=3)
 
     renewed = store.renew(link.short_code, link.kind, NOW)
 
-    assert renewed == replace(link, expires_at=NOW + 24 * 3600)
-    assert store.get(link.short_code) == renewed
-
-
-@pytest.mark.parametrize("expires_at", [NOW + 24 * 3600, NOW + 24 * 3600 + 1])
-def test_given_a_link_that_expires_later_when_renewed_then_it_is_returned_as_it_is(store, put, expires_at):
-    link = with_lifetime(a_link(), expires_at)
-    put(link)
-
-    assert store.renew(link.short_code, link.kind, NOW) == link
-    assert store.get(link.short_code) == link
+    assert renewed == stored(rows, link) == replace(link, expires_at=NOW + DAY)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
+        {"expires_at": NOW + DAY},
+        {"expires_at": NOW + DAY + 1},
         {"expires_at": NOW},
         {"expires_at": NOW - 1},
-        {"status": DISABLED, "expires_at": None},
-        {"kind": Kind("https://other.example/", "301", 24)},
-        {"kind": Kind("https://example.com/renewed", "302", 24)},
-        {"kind": Kind("https://example.com/renewed", "301", 25)},
-        {"kind": Kind("https://example.com/renewed", "301", None), "expires_at": None},
+        {"status": DISABLED},
+        {"kind": a_day(2)},
+        {"kind": a_day()._replace(redirect_type="302")},
+        {"kind": a_day()._replace(ttl_hours=25)},
+        {"kind": a_day()._replace(ttl_hours=None), "expires_at": None},
     ],
-    ids=["expiring", "expired", "disabled", "destination", "redirect type", "lifetime", "forever"],
+    ids=str,
 )
-def test_given_a_link_that_is_no_longer_that_live_link_when_renewed_then_it_is_returned_unchanged(store, put, changes):
-    kind = Kind("https://example.com/renewed", "301", 24)
-    link = a_link(**({"kind": kind, "expires_at": NOW + 60} | changes))
-    put(link)
+def test_given_no_such_link_that_expires_sooner_when_renewed_then_it_stays(store, put, rows, changes):
+    link = put(**{"kind": a_day(), "expires_at": NOW + 60} | changes)
 
-    assert store.renew(link.short_code, kind, NOW) == link
-    assert store.get(link.short_code) == link
+    assert store.renew(link.short_code, a_day(), NOW) == link
+    assert stored(rows, link) == link
 
 
-def test_given_a_link_that_was_collected_when_renewed_then_it_is_not_brought_back(store, put, delete):
-    link = with_lifetime(a_link(), NOW + 1)
-    put(link)
-    delete(link)
+# disable and enable
 
-    assert store.renew(link.short_code, link.kind, NOW) is None
-    assert store.get(link.short_code) is None
+
+@pytest.mark.parametrize("expires_at", [None, NOW + DAY, NOW - 1], ids=["for ever", "expiring", "expired"])
+def test_given_a_link_when_disabled_and_enabled_then_it_is_as_it_was(store, put, rows, expires_at):
+    link = put(expires_at=expires_at, click_count=7, creator_ip="192.0.2.1", custom_code=True)
+    code, disabled = link.short_code, replace(link, status=DISABLED)
+
+    assert [store.disable(code), store.disable(code)] == [disabled, disabled]
+    assert stored(rows, link) == disabled
+    assert "collect_at" not in rows.item(code), "the table may remove it, and with it the ban"
+    assert store.claim(a_link(short_code=code), NOW) == HeldBy(disabled)
+    assert store.count_click(code, NOW) == NotCounted(disabled)
+
+    assert [store.enable(code), store.enable(code)] == [link, link]
+    assert stored(rows, link) == link
+    is_live = expires_at is None or expires_at > NOW
+    assert isinstance(store.count_click(code, NOW), Counted if is_live else NotCounted)
+    assert link.status == ACTIVE

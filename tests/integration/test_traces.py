@@ -1,106 +1,120 @@
-"""What X-Ray is sent: both functions, in a process of their own, with this test as the daemon."""
+"""What the functions ask the database, and when, under Lambda's runtime: in the traces that X-Ray is sent."""
 
-import json
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import time
 
 import pytest
 
-from squrl.links import Kind, Link
+from squrl.domains import DomainLists
 from tests.support import events
+from tests.support.proxy import Fault, Proxy
+from tests.support.runtime import running
+from tests.support.waiting import eventually
+from tests.support.xray import Daemon
 
-ROOT = Path(__file__).parents[2]
-TRACE = "1-6921a5f0-0123456789abcdef01234567"
-INVOKE = """
-import json, sys
-from types import SimpleNamespace
-import app
-context = SimpleNamespace(
-    function_name="squrl-test", memory_limit_in_mb=256, invoked_function_arn="arn", aws_request_id="id",
-    tenant_id=None, get_remaining_time_in_millis=lambda: 5000,
-)
-app.lambda_handler(json.load(sys.stdin), context)
-"""
+VISIT = events.load("redirect/http.json")
+NO_CODE = events.load("redirect/http_not_found_malformed.json")
+CREATE = events.load("create_url/http_custom_code.json")
+LISTS, CLICK = ("durable", "GetItem"), ("urls", "UpdateItem")
+MINUTE = 61  # seconds: what is known then is too old
+UNLIMITED = {"CreatesPerMinutePerClient": "0"}
 
 
 @pytest.fixture
-def daemon() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.settimeout(5)
-        yield listener
+def daemon():
+    with Daemon() as daemon:
+        yield daemon
 
 
 @pytest.fixture
-def trace(daemon, dynamodb_endpoint):
-    """Invoke a function as Lambda does when X-Ray samples the request; return the subsegments that it sends."""
+def database(tables):
+    """Stand before the tables, which have the sample events' links."""
+    tables.put(*events.LINKS)
+    with Proxy(tables.endpoint) as proxy:
+        yield proxy
 
-    def run(function: str, event: Any) -> list[dict[str, Any]]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT / "layers/squrl/python"),
-            "LAMBDA_TASK_ROOT": "/var/task",
-            "_X_AMZN_TRACE_ID": f"Root={TRACE};Parent=0123456789abcdef;Sampled=1",
-            "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{daemon.getsockname()[1]}",
-            "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_endpoint,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "any",
-            "AWS_SECRET_ACCESS_KEY": "any",
-            "POWERTOOLS_SERVICE_NAME": "squrl-test",
-            "TABLE_NAME": "squrl-urls-local",
-            "STATE_TABLE_NAME": "squrl-state-local",
-            "CLICK_QUEUE_URL": "",
-            "BASE_URL": "",
-            "DOMAIN_NAME": "",
-            "ALLOW_PRIVATE_DESTINATIONS": "false",
-            "STORE_CREATOR_IP": "false",
-            "CREATES_PER_MINUTE_PER_CLIENT": "0",
-            "CLIENT_KEY_ID": "",
-        }
-        subprocess.run(
-            [sys.executable, "-c", INVOKE],
-            cwd=ROOT / "functions" / function,
-            env=environment,
-            input=json.dumps(event),
-            text=True,
-            timeout=30,
-            check=True,
-        )
-        sent: list[dict[str, Any]] = []
-        while not any(part["name"].startswith("## ") for part in sent):  # the handler's own ends, and is sent, last
-            packet = daemon.recv(65_535).decode()
-            sent.append(json.loads(packet.partition("\n")[2]))
-        return sent
 
-    return run
+@pytest.fixture
+def deny(tables):
+    """Deny the domain of the sample events' links."""
+    tables.set_domain_lists(DomainLists.of(denied=["example.com"]))
+    yield
+    tables.set_domain_lists(DomainLists())
+
+
+def asked(daemon, expected):
+    """Return each trace's calls of the database, by table and operation, once they are those that are expected."""
+
+    def found():
+        return [
+            {
+                (part["aws"]["table_name"].split("-")[1], part["aws"]["operation"]): part
+                for part in trace
+                if "aws" in part
+            }
+            for trace in daemon.traces()
+        ]
+
+    return eventually(lambda: [set(each) for each in found()] == expected and found(), found)
+
+
+def test_given_a_process_over_time_when_it_redirects_then_it_makes_one_round_trip(database, daemon, tmp_path):
+    database.rule = lambda _: Fault("slow", seconds=0.05)
+    log = tmp_path / "log"
+
+    with running("redirect", log, xray=daemon.address, AWS_ENDPOINT_URL_DYNAMODB=database.url) as invoke:
+        for paused in (0, 0, MINUTE, 20):
+            assert invoke(VISIT, paused=paused)["statusCode"] == 301
+        assert invoke(NO_CODE, paused=MINUTE)["statusCode"] == 404
+        _, new, _, quiet, *_ = asked(daemon, [set(), {CLICK, LISTS}, {CLICK}, {CLICK, LISTS}, {CLICK}, set()])
+
+    for calls in (new, quiet):
+        assert calls[LISTS]["start_time"] < calls[CLICK]["end_time"], "the lists are read after the click"
+        assert calls[CLICK]["start_time"] < calls[LISTS]["end_time"], "the click waits for the lists"
+    assert '"url_lookup_count"' in log.read_text()
+    assert '"logger"' not in log.read_text(), "a library has something to say"
 
 
 @pytest.mark.parametrize(
     ("function", "event", "calls"),
-    [  # a process first reads the domain lists
-        ("create_url", "create_url/http_custom_code.json", ["GetItem", "PutItem"]),
-        ("redirect", "redirect/http.json", ["GetItem", "UpdateItem"]),
-        ("redirect", "redirect/http_head.json", ["GetItem", "GetItem"]),
+    [
+        ("redirect", VISIT, {LISTS, CLICK}),
+        ("redirect", events.load("redirect/http_head.json"), {LISTS, ("urls", "GetItem")}),
+        ("create_url", CREATE, {LISTS, ("urls", "PutItem")}),
     ],
+    ids=["visit", "probe", "create"],
 )
-def test_given_a_sampled_request_when_answered_then_the_trace_has_code_and_database_calls_but_no_secrets(
-    trace, put_row, function, event, calls
+def test_given_a_sampled_request_when_answered_then_its_trace_tells_no_secret(
+    database, daemon, tmp_path, function, event, calls
 ):
-    put_row(Link("hello-squrl", Kind("https://example.com/welcome", "301", None), "2026-11-22T10:30:00Z", None))
-    given = events.load(event)
+    variables = {"xray": daemon.address, "parameters": UNLIMITED, "AWS_ENDPOINT_URL_DYNAMODB": database.url}
 
-    sent = trace(function, given)
+    with running(function, tmp_path / "log", **variables) as invoke:
+        invoke(event)
+        asked(daemon, [set(), calls])
 
-    handler = sent[-1]
-    assert handler["trace_id"] == TRACE
+    (handler,) = (part for part in daemon.traces()[1] if part["name"].startswith("## "))
     assert handler["annotations"]["short_code"] == "hello-squrl"
-    parts = sent[:-1] + handler.get("subsegments", [])
-    assert [part["aws"]["operation"] for part in parts if part["name"] == "dynamodb"] == calls
-    http = given["requestContext"]["http"]
+    http = event["requestContext"]["http"]
     for secret in (http["sourceIp"], http["userAgent"], "social.example", "example.com/welcome"):
-        assert secret not in json.dumps(sent)
+        assert secret not in daemon.received()
+
+
+@pytest.mark.parametrize(("seconds", "is_learned"), [(0.3, True), (30, False)], ids=["slow", "silent"])
+@pytest.mark.usefixtures("deny")
+def test_given_lists_that_come_late_when_a_link_is_followed_then_nobody_waits(
+    tables, database, tmp_path, seconds, is_learned
+):
+    late = Fault("late", seconds=seconds)
+    database.rule = lambda call: late if call.parameters["TableName"] == tables.durable else None
+    log = tmp_path / "log"
+
+    with running("redirect", log, AWS_ENDPOINT_URL_DYNAMODB=database.url) as invoke:
+        started = time.monotonic()
+        answer = invoke(VISIT)
+        waited = time.monotonic() - started
+
+        assert answer["statusCode"] == 301
+        assert waited < 0.6  # the promise is a tenth of a second, for the lists alone
+        assert '"domain_unchecked":[1.0]' in log.read_text().replace(" ", "")
+        if is_learned:
+            eventually(lambda: invoke(VISIT)["statusCode"] == 410)

@@ -59,6 +59,23 @@ BATCHES: dict[str, tuple[list[str], int]] = {
 }
 
 
+# What AWS's other services send, cut down to what tells them apart: no function answers these.
+OTHER_KINDS: dict[str, dict[str, Any]] = {
+    "load balancer": {"requestContext": {"elb": {}}, "httpMethod": "GET", "headers": {}, "body": "{}"},
+    "REST API": {"requestContext": {"httpMethod": "GET"}, "httpMethod": "GET", "headers": {}, "body": "{}"},
+    "payload 1.0": {"version": "1.0", "requestContext": {}, "httpMethod": "GET", "body": "{}"},
+    "payload 2.0 without a request": {"version": "2.0", "requestContext": {"http": None}, "body": "{}"},
+    "function URL": {"version": "2.0", "rawPath": "/", "headers": {}, "body": "{}"},
+    "WebSocket API": {"requestContext": {"routeKey": "$connect", "connectionId": "x"}},
+    "custom authorizer": {"version": "2.0", "type": "REQUEST", "routeArn": "arn"},
+    "queue": {"Records": [{"messageId": "1", "body": "{}", "eventSource": "aws:sqs"}]},
+    "topic": {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{}"}}]},
+    "bus": {"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}},
+    "marks of any type": {"requestContext": "http", "original_url": "https://example.com/", "short_code": "abc"},
+    "only headers": {"headers": None, "original_url": "https://example.com/", "short_code": "abc"},
+}
+
+
 def load(name: str) -> Any:
     """Return a sample event by its path below events/."""
     return json.loads((FOLDER / name).read_text())

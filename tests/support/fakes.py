@@ -2,11 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from squrl.clicks import Click
 from squrl.domains import DomainLists
-from squrl.links import ACTIVE, DISABLED, Kind, Link
+from squrl.links import ACTIVE, DISABLED, Kind, Link, timestamp
 from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted
+
+NOW = 1_800_000_000  # 2027-01-15T08:00:00Z: the first second of a minute, and of an hour
+FOREVER = Kind("https://example.com/", "301", None)
+
+
+def a_link(short_code: str = "abc", kind: Kind = FOREVER, **changes: Any) -> Link:
+    """Return a live link that was made ten hours before `NOW`."""
+    made = NOW - 36_000
+    return replace(Link(short_code, kind, timestamp(made), kind.expires_at(made)), **changes)
 
 
 class FakeLinkStore:
@@ -131,6 +141,6 @@ class FakeClientLimiter:
         self.asked: list[str] = []
         self.is_within_limit = True
 
-    def permits(self, address: str, now: int) -> bool:
+    def permits(self, address: str, now: int) -> bool:  # noqa: ARG002 (as the real one)
         self.asked.append(address)
         return self.is_within_limit

@@ -4,9 +4,11 @@
 """
 
 import importlib.util
+import io
 import json
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +17,7 @@ from unittest.mock import patch
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from squrl import telemetry
 from tests.support import events
 from tests.support.fakes import FakeClickQueue, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore, FakeSecretStore
 from tests.template.stack import Stack, read
@@ -32,7 +35,7 @@ ACCOUNT = {
 @cache
 def variables(function: str, **parameters: str) -> dict[str, str]:
     """Return what the template and Lambda give a function, by its folder, for parameters of the stack."""
-    properties = Stack(read(), **parameters).resources[FOLDERS[function]]["Properties"]
+    properties = _stack(**parameters).resources[FOLDERS[function]]["Properties"]
     logging = properties["LoggingConfig"]
     declared: dict[str, str] = properties["Environment"]["Variables"]
     lambdas_own = {
@@ -40,6 +43,11 @@ def variables(function: str, **parameters: str) -> dict[str, str]:
         "AWS_LAMBDA_LOG_LEVEL": logging["ApplicationLogLevel"],
     }
     return ACCOUNT | lambdas_own | declared
+
+
+@cache
+def _stack(**parameters: str) -> Stack:
+    return Stack(read(), **parameters)
 
 
 class Context(LambdaContext):
@@ -67,6 +75,39 @@ def load(function: str, environment: dict[str, str]) -> ModuleType:
     return module
 
 
+@contextmanager
+def as_lambda(environment: dict[str, str]) -> Iterator[list[dict[str, Any]]]:
+    """Let functions run with these variables; yield a list that has at the end what they wrote."""
+    written: list[dict[str, Any]] = []
+    # The package was imported before, with other variables and for another standard output.
+    with (
+        patch.dict(os.environ, environment),
+        patch.object(telemetry.metrics.provider, "service", environment["POWERTOOLS_SERVICE_NAME"]),
+        redirect_stdout(io.StringIO()) as output,
+        patch.object(telemetry.logger.registered_handler, "stream", output),
+    ):
+        try:
+            yield written
+        finally:
+            written += [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def metrics_in(written: list[dict[str, Any]]) -> dict[str, list[dict[str, str]]]:
+    """Return the metrics among what functions wrote, with the dimensions that each was written under."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for record in written:
+        for directive in record.get("_aws", {}).get("CloudWatchMetrics", ()):
+            for metric in directive["Metrics"]:
+                dimensions = [{name: record[name] for name in names} for names in directive["Dimensions"]]
+                found.setdefault(metric["Name"], []).extend(dimensions)
+    return found
+
+
+def log_in(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the log records among what functions wrote."""
+    return [record for record in written if "_aws" not in record]
+
+
 class Functions:
     """The functions with their ports in memory.
 
@@ -76,6 +117,8 @@ class Functions:
         The fakes, which all functions share.
     parameters : dict of str to str
         The stack's, for the next invocations.
+    written : list of dict
+        What the last invocation wrote: log records and metrics, in order.
     """
 
     def __init__(self) -> None:
@@ -84,11 +127,12 @@ class Functions:
         self.domains = FakeDomainPolicy()
         self.limiter = FakeClientLimiter()
         self.parameters: dict[str, str] = {}
+        self.written: list[dict[str, Any]] = []
         self._loaded: dict[Any, ModuleType] = {}
 
     def invoke(self, function: str, event: Any, *, remaining_ms: int = 5000) -> Any:
         """Return a function's answer, which the runtime could send."""
-        module = self._module(function)
+        module, environment = self._module(function), variables(function, **self.parameters)
         ports = {
             "LinksTable": lambda *_: self.store,
             "RememberedSecret": lambda *_: FakeSecretStore(),
@@ -100,6 +144,7 @@ class Functions:
             for name, fake in ports.items():
                 if hasattr(module, name):
                     stack.enter_context(patch.object(module, name, fake))
+            self.written = stack.enter_context(as_lambda(environment))
             answer = module.lambda_handler(event, Context(remaining_ms))
         json.dumps(answer, ensure_ascii=False).encode()
         return answer

@@ -22,10 +22,10 @@ from unittest.mock import patch
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
+from squrl.aws.links_table import to_item
 from squrl.clicks import Click
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.settings import Settings
-from squrl.store import to_item
 from tests.support import events
 from tests.template.stack import ACCOUNT, REGION, ROOT, Stack
 
@@ -70,7 +70,7 @@ FAILED_CONDITIONS: list[Reply] = [
 REPLIES: dict[str, list[Reply]] = {
     "GetItem": [({}, ""), *(({"Item": to_item(row)}, "") for row in ROWS), *FAILURES],
     "Query": [({"Items": []}, ""), ({"Items": [to_item(ROWS[0])]}, ""), *FAILURES],
-    "PutItem": [({}, ""), *FAILED_CONDITIONS, *FAILURES],
+    "PutItem": [({}, ""), *FAILED_CONDITIONS[1:], *FAILURES],  # where no row is, nothing keeps one from being put
     "UpdateItem": [*(({"Attributes": to_item(row)}, "") for row in ROWS), *FAILED_CONDITIONS, *FAILURES],
     "TransactWriteItems": [
         ({}, ""),
@@ -86,8 +86,8 @@ THROTTLED: Reply = ({}, "ThrottlingException")
 SIDE_REPLIES: dict[str, list[Reply]] = {
     "GetItem": [
         ({}, ""),
-        ({"Item": {"id": {"S": "domains"}, "denied": {"SS": ["example.com"]}}}, ""),
-        ({"Item": {"id": {"S": "domains"}, "denied": {"S": "example.com"}}}, ""),
+        ({"Item": {"denied": {"SS": ["example.com"]}}}, ""),
+        ({"Item": {"denied": {"S": "example.com"}}}, ""),
         THROTTLED,
     ],
     "UpdateItem": [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
@@ -105,10 +105,14 @@ class Metric(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One thing that is done to one resource: in IAM's words, and with the ARN that IAM compares."""
+    """One thing that is done to one resource: in IAM's words, and with the ARN and the partition key that IAM compares.
+
+    The key is that of a row of the tables that have several kinds of rows, as a pattern for its kind.
+    """
 
     action: str
     resource: str
+    rows: str | None = None
 
 
 @dataclass
@@ -160,7 +164,8 @@ def projected(stack: Stack) -> frozenset[str]:
 def _run(folder: str, name: str, variables: tuple[tuple[str, str], ...], indexed: frozenset[str]) -> Run:
     output = io.StringIO()
     context = _Context(name)
-    cloud = _Cloud(indexed, dict(variables)["STATE_TABLE_NAME"])
+    tables = {"EPHEMERAL_TABLE_NAME": "id", "DURABLE_TABLE_NAME": "kind"}  # and their partition keys
+    cloud = _Cloud(indexed, {value: tables[name] for name, value in variables if name in tables})
     with redirect_stdout(output), _loaded(folder, dict(variables), cloud) as app:
         cloud.seen.settings = app.SETTINGS
         for event in EVENTS[folder]:
@@ -187,11 +192,11 @@ def _run(folder: str, name: str, variables: tuple[tuple[str, str], ...], indexed
 class _Cloud:
     """Answers in AWS's place, the same question always in the same way, as a path of choices says."""
 
-    def __init__(self, indexed: frozenset[str], state_table: str) -> None:
+    def __init__(self, indexed: frozenset[str], side_tables: dict[str, str]) -> None:
         self.seen = Run()
         self.now = float(NOW)
         self._indexed = indexed
-        self._state_table = state_table
+        self._side_tables = side_tables
 
     def start(self, path: list[int]) -> None:
         self._path = path
@@ -204,7 +209,7 @@ class _Cloud:
         return REPLIES[operation] if self._is_link(operation, resource) else SIDE_REPLIES[operation]
 
     def _is_link(self, operation: str, resource: str) -> bool:
-        return operation in REPLIES and resource != self._state_table
+        return operation in REPLIES and resource not in self._side_tables
 
     def answer(self, client: Any, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         resource = self._note(client.meta.service_model.service_name, operation, request)
@@ -236,11 +241,20 @@ class _Cloud:
             parts = [(f"{kind}Item", write) for part in request["TransactItems"] for kind, write in part.items()]
         for action, part in parts:
             index = f"/index/{part['IndexName']}" if "IndexName" in part else ""
-            self.seen.calls.add(Call(f"dynamodb:{action}", _arn("dynamodb", f"table/{part['TableName']}{index}")))
+            arn = _arn("dynamodb", f"table/{part['TableName']}{index}")
+            self.seen.calls.add(Call(f"dynamodb:{action}", arn, self._kind(part)))
             self.seen.operations.add((operation, part["TableName"]))
         if operation == "Query":
             self.seen.filtered |= _attributes(request)
         return str(request.get("TableName"))
+
+    def _kind(self, request: dict[str, Any]) -> str | None:
+        """Return a pattern for the kind of row that a request is about, where its table has several."""
+        key = self._side_tables.get(request["TableName"])
+        if key is None:
+            return None
+        row = request["Key"] if "Key" in request else request["Item"]
+        return re.sub("#.*", "#*", row[key]["S"])
 
 
 def _arn(service: str, resource: str) -> str:
@@ -285,6 +299,8 @@ def _loaded(folder: str, variables: dict[str, str], cloud: _Cloud) -> Iterator[M
             patch("aws_lambda_powertools.metrics.provider.cold_start.is_cold_start", new=True),
             # A bound method would not be given the client.
             patch("botocore.client.BaseClient._make_api_call", lambda *call: cloud.answer(*call)),  # noqa: PLW0108
+            patch("threading.Thread.start", lambda thread: thread.run()),  # so that what is asked has an order
+            patch("threading.Thread.join"),
             patch("time.sleep"),
             patch("time.time", lambda: cloud.now),
             patch("time.monotonic", lambda: cloud.now),

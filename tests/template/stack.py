@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-functio
 
 import copy
 import json
+import logging
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from samtranslator.translator.translator import Translator  # type: ignore[impor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+logging.getLogger("samtranslator").setLevel(logging.ERROR)  # it warns of feature toggles that only AWS has
 
 ROOT = Path(__file__).parents[2]
 

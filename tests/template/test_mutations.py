@@ -99,7 +99,8 @@ def roll_back(template: Template) -> None:
 
 
 def kept_in_prod(template: Template) -> None:
-    table.test_given_an_environment_then_only_the_table_of_prod_is_kept_and_protected(template, "prod", "Retain")
+    for name in ("UrlsTable", "DurableTable"):
+        table.test_given_an_environment_then_prod_alone_keeps_and_protects_what_must_not_be_lost(template, "prod", name)
 
 
 def values(parameter: str, value: str) -> Change:
@@ -175,12 +176,27 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
         permissions,
     ),
     "another's log group": (
-        lambda t: statement(t, "CreateUrlRole", 4).update(Resource={"Fn::GetAtt": ["RedirectLogGroup", "Arn"]}),
+        lambda t: statement(t, "CreateUrlRole", 5).update(Resource={"Fn::GetAtt": ["RedirectLogGroup", "Arn"]}),
         permissions,
     ),
     "the one table for the other": (
-        lambda t: statement(t, "CountClicksRole", 0).update(Resource={"Fn::GetAtt": ["StateTable", "Arn"]}),
+        lambda t: statement(t, "CountClicksRole", 0).update(Resource={"Fn::GetAtt": ["EphemeralTable", "Arn"]}),
         permissions_of_the_consumer,
+    ),
+    "every kind of row allowed": (lambda t: statement(t, "CreateUrlRole", 2).pop("Condition"), permissions),
+    "another kind of row": (
+        lambda t: statement(t, "CountClicksRole", 1)["Condition"].update(
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "client#*"}}
+        ),
+        permissions_of_the_consumer,
+    ),
+    "the domain lists of prod deleted with its stack": (
+        lambda t: t["Resources"]["DurableTable"].update(DeletionPolicy="Delete"),
+        kept_in_prod,
+    ),
+    "clients' counts that can be restored": (
+        lambda t: of(t, "EphemeralTable").update(PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}),
+        lambda t: table.test_given_any_environment_then_what_passes_can_not_be_restored(t, "prod"),
     ),
     "a queue that can not be read": (
         lambda t: statement(t, "CountClicksRole", 2)["Action"].remove("sqs:DeleteMessage"),

@@ -34,9 +34,9 @@ OPTIONS: list[dict[str, str]] = [
     DOMAIN,
     {"AlarmEmail": "you@example.com"},
     {"MonthlyBudget": "20"},
-    {"CreateConcurrency": "10", "RedirectConcurrency": "100", "CountClicksConcurrency": "5"},
+    {"CreateConcurrency": "10", "RedirectConcurrency": "100"},
     {"GradualDeployment": "true"},
-    {"ManageTable": "false"},
+    {"ManageTable": "false", "ManageDurableTable": "false"},
     {"CorsOrigin": "https://www.example.com"},
     {"CreatesPerMinutePerClient": "0"},
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
@@ -89,12 +89,13 @@ def test_given_an_option_then_what_it_asks_for_is_made_and_otherwise_not(templat
     assert with_it - without == kinds
 
 
-def test_given_a_table_that_is_there_already_then_the_stack_is_the_same_without_its_own(template):
-    own, another = (Stack(template, TableName="squrl-urls-restored", ManageTable=made) for made in ("true", "false"))
+@pytest.mark.parametrize(("option", "table"), [("ManageTable", "UrlsTable"), ("ManageDurableTable", "DurableTable")])
+def test_given_a_table_that_is_there_already_then_the_stack_is_the_same_without_its_own(template, option, table):
+    own, another = (Stack(template, **{option: made}) for made in ("true", "false"))
 
-    assert another.resources == {name: resource for name, resource in own.resources.items() if name != "UrlsTable"}
+    assert another.resources == {name: resource for name, resource in own.resources.items() if name != table}
     assert another.outputs == own.outputs
-    assert "UrlsTable" in own.resources
+    assert table in own.resources
 
 
 @pytest.mark.parametrize(("domain", "is_disabled"), [({}, False), (DOMAIN, True)], ids=["none", "own"])

@@ -1,34 +1,50 @@
-"""What holds for every unit test: no sockets, no account, the same examples on every run."""
+"""What holds for every unit test: no sockets, no account, the same examples on every run; and a clock to set."""
 
 import pytest
 import pytest_socket
 from hypothesis import settings
 
-from squrl import telemetry
-
-POWERTOOLS = {
-    "POWERTOOLS_SERVICE_NAME": "squrl-unit-test",
-    "POWERTOOLS_METRICS_NAMESPACE": "Squrl",
-    "POWERTOOLS_LOG_LEVEL": "INFO",
-    "POWERTOOLS_TRACE_DISABLED": "true",
-}
-AWS = {
-    "AWS_DEFAULT_REGION": "eu-central-1",
-    "AWS_ACCESS_KEY_ID": "unit-test",
-    "AWS_SECRET_ACCESS_KEY": "unit-test",
-    "AWS_EC2_METADATA_DISABLED": "true",
-}
+from tests.support.functions import ACCOUNT
 
 settings.register_profile("unit", max_examples=100, derandomize=True, deadline=None, database=None)
 settings.load_profile("unit")
 
 
+class Clock:
+    """The clocks of the process, which stand still until a test sets them or something sleeps.
+
+    Attributes
+    ----------
+    wall, monotonic : float
+        Seconds.
+    pauses : list of float
+        How long was slept.
+    """
+
+    def __init__(self) -> None:
+        self.wall = 1_800_000_000.75
+        self.monotonic = 1000.0
+        self.pauses: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.wall += seconds
+        self.monotonic += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("time.time", lambda: clock.wall)
+    monkeypatch.setattr("time.monotonic", lambda: clock.monotonic)
+    monkeypatch.setattr("time.sleep", clock.sleep)
+    return clock
+
+
 @pytest.fixture(autouse=True)
-def _environment(monkeypatch):
-    for name, value in (POWERTOOLS | AWS).items():
+def _account(monkeypatch):
+    for name, value in ACCOUNT.items():
         monkeypatch.setenv(name, value)
-    # Read when squrl.telemetry was imported, while tests were collected: before any fixture.
-    monkeypatch.setattr(telemetry.metrics, "service", POWERTOOLS["POWERTOOLS_SERVICE_NAME"])
 
 
 @pytest.fixture(autouse=True)

@@ -1,18 +1,19 @@
+"""What squrl costs: by figures that are easy to work out by hand, and as the template has it."""
+
 import copy
-import dataclasses
 import json
-import logging
 import math
+import re
 import sys
 
 import pytest
+from samcli.commands._utils.template import get_template_data
 
-from bench import cost
+from bench import cost, report
 from bench.cost import __main__ as command
 from bench.cost import tables
-from squrl.links import Kind, Link
-from squrl.store import to_item
-from tests.template.stack import read
+from bench.subjects import link_item
+from local.template import TEMPLATE, Stack
 
 # At 1 024 MB a redirect's processor time takes 6 ms, a create's 12: with their calls to the database 10 and 20.
 SHARE = 1024 / 1769
@@ -27,22 +28,14 @@ SETUP = cost.Setup(
     access_log_bytes=486,
     access_log_days=0,
     custom_metrics=10,
+    alarms=15,
     alarm_metrics=20,
     dashboards=1,
-    has_key=False,
+    own_keys=1,
+    encrypts_tables=True,
+    click_batch=99,
 )
 GB = 2**30
-
-
-@pytest.fixture(autouse=True)
-def _log():
-    yield
-    logging.disable(logging.NOTSET)  # the command silences the transform
-
-
-@pytest.fixture(scope="module")
-def template():
-    return read()
 
 
 @pytest.fixture
@@ -50,327 +43,312 @@ def prices():
     return cost.Prices()
 
 
-def bill(setup=SETUP, traffic=cost.REQUIRED, operations=OPERATIONS):
-    return cost.bill(operations, setup, traffic, cost.Prices())
+@pytest.fixture
+def template():
+    return copy.deepcopy(get_template_data(str(TEMPLATE)))
 
 
-class TestArithmetic:
-    @pytest.mark.parametrize(
-        ("line", "redirect", "create"),
-        [
-            # 4 818 million requests a month: 300 million at 1.00, the others at 0.90
-            ("API", (300 + 4518 * 0.9) / 4818, (300 + 4518 * 0.9) / 4818),
-            ("Lambda, requests", 0.2, 0.2),
-            ("Lambda, time", 10_000 * 0.0000133334, 20_000 * 0.0000133334),
-            ("Lambda, cold starts", 0.01 * 500_000 * 0.0000133334, 0.01 * 500_000 * 0.0000133334),
-            ("DynamoDB, reads", 0, 0.0625),
-            ("DynamoDB, writes", 0.625, 1.25),
-            ("logs of the functions", 1024e6 / GB * 0.5, 512e6 / GB * 0.5),  # each with 26 bytes an event
-            ("access log", 512e6 / GB * 0.25, 512e6 / GB * 0.25),
-            ("traces", 0, 0),
-            ("data sent", 1024e6 / GB * 0.09, 2048e6 / GB * 0.09),
-            ("custom metrics", 3 / 4818, 3 / 4818),
-        ],
+def bill(setup=SETUP, traffic=cost.REQUIRED):
+    return cost.bill(OPERATIONS, setup, traffic, cost.Prices())
+
+
+def setup_of(template=TEMPLATE, **parameters):
+    return cost.Setup.read(Stack(parameters, template))
+
+
+@pytest.mark.parametrize(
+    ("line", "redirect", "create"),
+    [
+        # 4 818 million requests a month: 300 million at 1.00, the others at 0.90
+        ("API", (300 + 4518 * 0.9) / 4818, (300 + 4518 * 0.9) / 4818),
+        ("Lambda, requests", 0.2, 0.2),
+        ("Lambda, time", 10_000 * 0.0000133334, 20_000 * 0.0000133334),
+        ("Lambda, cold starts", 0.01 * 500_000 * 0.0000133334, 0.01 * 500_000 * 0.0000133334),
+        ("DynamoDB, reads", 0, 0.0625),
+        ("DynamoDB, writes", 0.625, 1.25),
+        ("logs of the functions", 1024e6 / GB * 0.5, 512e6 / GB * 0.5),  # each with 26 bytes an event
+        ("access log", 512e6 / GB * 0.25, 512e6 / GB * 0.25),
+        ("traces", 0, 0),
+        ("data sent", 1024e6 / GB * 0.09, 2048e6 / GB * 0.09),
+        ("custom metrics", 3 / 4818, 3 / 4818),
+    ],
+)
+def test_given_measured_requests_when_billed_then_a_million_costs_what_it_should(line, redirect, create):
+    row = bill()[line]
+
+    assert row == pytest.approx(
+        {"redirect": redirect, "create_new": create, cost.MIX: (10 * redirect + create) / 11}, rel=1e-6
     )
-    def test_a_million_costs_what_is_worked_out_by_hand(self, line, redirect, create):
-        row = bill()[line]
 
-        assert row["redirect"] == pytest.approx(redirect)
-        assert row["create_new"] == pytest.approx(create)
-        assert row[cost.MIX] == pytest.approx((10 * redirect + create) / 11)
 
-    def test_each_tier_of_a_month_has_its_price(self, prices):
-        assert prices.total("logs.STANDARD", 60 * 1024) == pytest.approx(10240 * 0.5 + 20480 * 0.25 + 20480 * 0.1 + 512)
+@pytest.mark.parametrize(
+    ("line", "dollars"),
+    [
+        ("custom metrics", 10 * 0.30),
+        ("alarms", 20 * 0.10),
+        ("dashboard", 3),
+        ("clients' key", 1),
+        ("table keys, requests", 2 * 730 * 12 * 0.000003),  # each of two processes asks every five minutes
+    ],
+)
+def test_given_a_million_requests_a_month_when_billed_then_the_month_is_theirs(line, dollars):
+    assert bill(traffic=cost.QUIET)[line][cost.MIX] == pytest.approx(dollars)
 
-    def test_a_begun_millisecond_is_billed(self):
-        assert FUNCTION.gb_seconds(10) == pytest.approx(0.010)
-        assert FUNCTION.gb_seconds(10.01) == pytest.approx(0.011)
 
-    def test_more_memory_than_a_core_has_makes_nothing_faster(self):
-        one, two = (SETUP.with_functions(memory=memory).functions["redirect"] for memory in (1769, 3538))
+def test_given_logs_that_are_kept_for_a_month_when_billed_then_they_are_compressed():
+    kept = SETUP.with_functions(log_days=730 / 24)
 
-        assert two.milliseconds(REDIRECT) == one.milliseconds(REDIRECT) == pytest.approx(REDIRECT.cpu_ms + 4)
+    assert bill(kept)["logs, stored"]["redirect"] == pytest.approx(1024e6 / GB * 0.15 * 0.03)
 
-    def test_what_a_month_costs_anyway_falls_on_its_requests(self):
-        quiet = bill(traffic=cost.QUIET)
 
-        assert quiet["custom metrics"][cost.MIX] == pytest.approx(10 * 0.30)
-        assert quiet["alarms"][cost.MIX] == pytest.approx(20 * 0.10)
-        assert quiet["dashboard"][cost.MIX] == pytest.approx(3)
+def test_given_a_quantity_over_several_tiers_when_priced_then_each_tier_has_its_price(prices):
+    assert prices.total("logs.STANDARD", 60 * 1024) == pytest.approx(10240 * 0.5 + 20480 * 0.25 + 20480 * 0.1 + 512)
 
-    def test_the_key_is_asked_for_every_five_minutes_by_each_process(self):
-        with_key = dataclasses.replace(SETUP, has_key=True)
 
-        assert bill(with_key, cost.QUIET)["encryption key"][cost.MIX] == pytest.approx(2 * 730 * 12 * 0.000003)
+@pytest.mark.parametrize(("milliseconds", "billed"), [(10, 0.010), (10.01, 0.011)])
+def test_given_a_begun_millisecond_when_billed_then_it_counts_as_a_whole(milliseconds, billed):
+    assert FUNCTION.gb_seconds(milliseconds) == pytest.approx(billed)
 
-    def test_logs_are_stored_compressed(self):
-        kept = SETUP.with_functions(log_days=730 / 24)  # a month
 
-        assert bill(kept)["logs, stored"]["redirect"] == pytest.approx(1024e6 / GB * 0.15 * 0.03)
+def test_given_more_memory_than_a_core_has_when_reckoned_then_nothing_is_faster():
+    one, two = (SETUP.with_functions(memory=memory).functions["redirect"] for memory in (1769, 3538))
 
+    assert two.milliseconds(REDIRECT) == one.milliseconds(REDIRECT) == pytest.approx(REDIRECT.cpu_ms + 4)
 
-class TestTraces:
-    def test_of_a_busy_function_one_request_a_second_and_a_twentieth_of_the_others_are_traced(self):
-        assert cost.traced_share(1000) == pytest.approx((1 + 0.05 * 999) / 1000)
 
-    def test_of_a_quiet_function_nearly_every_request_is_traced(self):
-        assert cost.traced_share(0.001) == pytest.approx(1, abs=0.001)
+@pytest.mark.parametrize(
+    ("rate", "share"),
+    [(1000, (1 + 0.05 * 999) / 1000), (0.001, 0.9995), (1, 1 - math.exp(-1) + 0.05 * math.exp(-1))],
+)
+def test_given_a_rate_when_lambda_samples_then_firsts_and_a_twentieth_are_traced(rate, share):
+    assert cost.traced_share(rate) == pytest.approx(share, rel=1e-3)
 
-    def test_requests_that_share_a_second_share_its_first_trace(self):
-        assert cost.traced_share(1) == pytest.approx(1 - math.exp(-1) + 0.05 * math.exp(-1))
 
-    def test_only_active_tracing_costs(self, template):
-        active, passed = (
-            bill(cost.Setup.read(template, {"Tracing": mode}))["traces"][cost.MIX] for mode in ("Active", "PassThrough")
-        )
+@pytest.mark.parametrize(("mode", "dollars"), [("Active", 0.25), ("PassThrough", 0)])
+def test_given_a_tracing_mode_when_billed_then_only_active_costs(mode, dollars):
+    assert bill(setup_of(Tracing=mode))["traces"][cost.MIX] == pytest.approx(dollars, rel=0.05)
 
-        assert active == pytest.approx(0.25, rel=0.05)
-        assert passed == 0
 
+def test_given_each_processor_when_billed_then_arm_is_a_fifth_cheaper():
+    arm, x86 = (bill(setup_of(Architecture=name))["Lambda, time"]["redirect"] for name in ("arm64", "x86_64"))
 
-class TestTemplate:
-    def test_memory_is_the_templates(self, template):
-        changed = copy.deepcopy(template)
-        changed["Globals"]["Function"]["MemorySize"] = 1024
+    assert x86 / arm == pytest.approx(1.25, rel=0.001)
 
-        assert cost.Setup.read(changed).functions["redirect"].memory == 1024
 
-    def test_the_processor_is_the_templates(self, template):
-        arm, x86 = (
-            bill(cost.Setup.read(template, {"Architecture": name}))["Lambda, time"]["redirect"]
-            for name in ("arm64", "x86_64")
-        )
+def test_given_the_template_when_memory_changes_then_the_setup_follows(template):
+    template["Globals"]["Function"]["MemorySize"] = 1024
 
-        assert x86 / arm == pytest.approx(1.25, rel=0.001)
+    assert setup_of(template).functions["redirect"].memory == 1024
 
-    @pytest.mark.parametrize(
-        ("group", "line"), [("HttpApiLogGroup", "access log"), ("RedirectLogGroup", "logs of the functions")]
-    )
-    def test_a_log_group_of_the_class_infrequent_access_costs_half(self, template, group, line):
-        changed = {}
-        for log_class in ("STANDARD", "INFREQUENT_ACCESS"):
-            changed[log_class] = copy.deepcopy(template)
-            changed[log_class]["Resources"][group]["Properties"]["LogGroupClass"] = log_class
-        standard, infrequent = (bill(cost.Setup.read(each))[line]["redirect"] for each in changed.values())
 
-        assert infrequent == pytest.approx(standard / 2)
+@pytest.mark.parametrize("log_class", ["STANDARD", "INFREQUENT_ACCESS"])
+def test_given_the_access_log_when_its_groups_class_changes_then_the_setup_follows(template, log_class):
+    (group,) = (each for each in template["Resources"].values() if "LogGroupClass" in each.get("Properties", ()))
+    group["Properties"]["LogGroupClass"] = log_class
 
-    def test_the_access_log_has_the_bytes_of_its_format(self, template):
-        changed = copy.deepcopy(template)
-        settings = changed["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"]
-        settings["Format"] = '{"status":"$context.status"}'
+    assert setup_of(template).access_log_class == log_class
 
-        assert cost.Setup.read(changed).access_log_bytes == len('{"status":"301"}')
 
-    def test_without_an_access_log_there_is_nothing_to_pay_for_one(self, template):
-        changed = copy.deepcopy(template)
-        del changed["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"]
+def test_given_the_access_logs_format_when_it_changes_then_its_bytes_follow(template):
+    template["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"]["Format"] = '{"status":"$context.status"}'
 
-        assert bill(cost.Setup.read(changed))["access log"][cost.MIX] == 0
+    assert setup_of(template).access_log_bytes == len('{"status":"301"}')
 
-    def test_alarms_are_paid_by_the_metric(self, template):
-        changed = copy.deepcopy(template)
-        del changed["Resources"]["Api5xxAlarm"]  # a ratio of two
 
-        before, after = (cost.Setup.read(each).alarm_metrics for each in (template, changed))
-        assert before - after == 2
+def test_given_no_access_log_when_billed_then_there_is_nothing_to_pay_for_it(template):
+    del template["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"]
 
-    def test_a_metric_is_paid_once_however_often_it_is_shown(self, template):
-        changed = copy.deepcopy(template)
-        body = changed["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
-        widget = (
-            '{ "properties": { "metrics": [["Squrl", "NAME", "service", "a"], ["Squrl", "NAME", "service", "a"]] } }'
-        )
-        body["Fn::Sub"] = body["Fn::Sub"].replace('"widgets": [', f'"widgets": [{widget},', 1)
+    assert bill(setup_of(template))["access log"][cost.MIX] == 0
 
-        assert cost.Setup.read(changed).custom_metrics == cost.Setup.read(template).custom_metrics + 1
 
+def test_given_an_alarm_over_a_ratio_when_it_goes_then_two_metrics_go(template):
+    before = setup_of(template)
+    del template["Resources"]["Api5xxAlarm"]
 
-class TestMissing:
-    def test_a_price(self, prices):
-        with pytest.raises(cost.CostError, match=r"no price lambda\.duration\.riscv in prices\.json"):
-            prices.total("lambda.duration.riscv", 1)
+    after = setup_of(template)
+    assert (before.alarms - after.alarms, before.alarm_metrics - after.alarm_metrics) == (1, 2)
 
-    def test_an_operation(self):
-        with pytest.raises(cost.CostError, match="no operation create_new"):
-            cost.operations({"operations": {"redirect": REDIRECT._asdict()}})
 
-    def test_a_figure(self):
-        measured = copy.deepcopy(MEASURED)
-        del measured["operations"]["redirect"]["log_bytes"]
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '["Squrl", "NAME", "service", "a"], ["Squrl", "NAME", "service", "a"]',
+        '["Squrl", "NAME", "service", "a"], ["...", { "stat": "p90" }]',
+        '["Squrl", "NAME", "service", "a"], [".", ".", ".", "a"]',
+    ],
+)
+def test_given_a_metric_that_is_shown_twice_when_counted_then_it_is_one(template, rows):
+    before = setup_of(template).custom_metrics
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
+    widget = f'{{ "properties": {{ "metrics": [{rows}] }} }}'
+    body["Fn::Sub"] = body["Fn::Sub"].replace('"widgets": [', f'"widgets": [{widget},', 1)
 
-        with pytest.raises(cost.CostError, match="redirect lack log_bytes"):
-            cost.operations(measured)
+    assert setup_of(template).custom_metrics == before + 1
 
-    def test_the_value_of_a_variable_of_the_access_log(self, template):
-        changed = copy.deepcopy(template)
-        changed["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"]["Format"] = "$context.unheard.of"
 
-        with pytest.raises(cost.CostError, match=r"\$context\.unheard\.of"):
-            cost.Setup.read(changed)
+def test_given_a_row_that_repeats_all_but_its_end_when_counted_then_it_is_another(template):
+    before = setup_of(template).custom_metrics
+    body = template["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
+    widget = '{ "properties": { "metrics": [["Squrl", "NAME", "service", "a"], ["...", "b"]] } }'
+    body["Fn::Sub"] = body["Fn::Sub"].replace('"widgets": [', f'"widgets": [{widget},', 1)
 
-    def test_a_parameter(self, template):
-        with pytest.raises(cost.CostError, match="no parameter Tracin"):
-            cost.Setup.read(template, {"Tracin": "Active"})
+    assert setup_of(template).custom_metrics == before + 2
 
-    def test_the_measurements(self, monkeypatch, capsys, tmp_path):
-        monkeypatch.setattr(sys, "argv", ["cost", "--results", str(tmp_path / "none.json")])
 
-        assert command.main() == 2
-        assert "make bench" in capsys.readouterr().err
+def test_given_no_such_price_when_asked_then_it_is_named(prices):
+    with pytest.raises(cost.CostError, match=r"no price lambda\.duration\.riscv"):
+        prices.total("lambda.duration.riscv", 1)
 
 
-class TestBars:
-    def test_each_bar_says_whether_it_is_met(self):
-        rows = {row.name: row for row in cost.bars(OPERATIONS, bill(), cost.REQUIRED)}
+def test_given_results_without_an_operation_when_read_then_it_is_named():
+    with pytest.raises(cost.CostError, match="no operation create_new"):
+        cost.operations({"operations": {"redirect": REDIRECT._asdict()}})
 
-        assert len(rows) == 10
-        for row in rows.values():
-            assert row.met == (row.value < (row.must or row.aim or 0))
-        assert rows["Lambda, redirects"].value == pytest.approx(0.2 + 0.133334 + 0.066667)
-        assert rows["DynamoDB, database operations of creates"].value == pytest.approx(1.3125 / 2)
-        assert rows["DynamoDB, database operations of the mix"].value == pytest.approx((10 * 0.625 + 1.3125) / 12)
 
-    def test_a_bar_can_be_missed(self):
-        slow = {**OPERATIONS, "redirect": REDIRECT._replace(cpu_ms=100)}
+def test_given_results_without_a_figure_when_read_then_it_is_named():
+    measured = copy.deepcopy(MEASURED)
+    del measured["operations"]["redirect"]["log_bytes"]
 
-        met, missed = (
-            {row.name: row.met for row in cost.bars(each, bill(operations=each), cost.REQUIRED)}["Lambda, redirects"]
-            for each in (OPERATIONS, slow)
-        )
+    with pytest.raises(cost.CostError, match="log_bytes"):
+        cost.operations(measured)
 
-        assert met
-        assert not missed
 
-    def test_api_and_data_sent_count_for_the_aim_alone(self):
-        rows = {row.name: row.value for row in cost.bars(OPERATIONS, bill(), cost.REQUIRED)}
-        left_out = bill()["API"][cost.MIX] + bill()["data sent"][cost.MIX]
+def test_given_an_unknown_variable_in_the_access_log_when_read_then_it_is_named(template):
+    template["Resources"]["HttpApi"]["Properties"]["AccessLogSettings"]["Format"] = "$context.unheard.of"
 
-        without = rows["functions, database, logs, metrics, traces, the mix"]
-        assert rows["everything, the mix"] == pytest.approx(without + left_out)
+    with pytest.raises(cost.CostError, match=r"\$context\.unheard\.of"):
+        setup_of(template)
 
 
-class TestChoices:
-    def test_a_limit_per_client_is_an_update_and_its_time(self, prices):
-        limit, *_ = cost.options(OPERATIONS, SETUP, prices)
+def test_given_the_figures_when_compared_with_the_bars_then_they_are_worked_out_right():
+    bars = {bar.name: bar for bar in cost.bars(OPERATIONS, bill(), cost.REQUIRED)}
 
-        assert limit.value == pytest.approx(0.625 + 4000 * 0.0000133334)
+    left_out = bill()["API"][cost.MIX] + bill()["data sent"][cost.MIX]
+    without = bars["functions, database, logs, metrics, traces, the mix"]
+    assert len(bars) == 10
+    assert bars["Lambda, redirects"].value == pytest.approx(0.2 + 0.133334 + 0.066667)
+    assert bars["DynamoDB, database operations of creates"].value == pytest.approx(1.3125 / 2)
+    assert bars["DynamoDB, database operations of the mix"].value == pytest.approx((10 * 0.625 + 1.3125) / 12)
+    assert bars["everything, the mix"].value == pytest.approx(without.value + left_out)
+    assert (bars["everything, the mix"].must, bars["everything, the mix"].aim) == (None, 2)
 
-    def test_a_click_through_the_queue_is_sent_received_deleted_and_written_with_a_transaction(self, prices):
-        _, alone, together = cost.options(OPERATIONS, SETUP, prices)
 
-        queue, own = 1.2 * 0.40 + 4000 * 0.0000133334, 2 * 0.625
-        shared = 0.20 + 10_000 * 0.0000133334 + 2 * 0.625
-        assert alone.value == pytest.approx(queue + own + shared)
-        assert together.value == pytest.approx(queue + own + shared / 99)
+@pytest.mark.parametrize("together", [1, 99])
+def test_given_late_clicks_when_billed_then_they_share_the_invocation_and_the_links_write(prices, together):
+    own = 1.2 * 0.40 + 4000 * 0.0000133334 + 2 * 0.625
+    shared = 0.20 + 10_000 * 0.0000133334 + 2 * 0.625
 
-    def test_the_cheapest_settings_cost_no_more_than_any_other(self, prices):
-        dollars, best = cost.cheapest(OPERATIONS, SETUP, prices, cost.MEMORIES)
+    assert cost.queued_click(OPERATIONS, SETUP, prices, together) == pytest.approx(own + shared / together)
 
-        assert dollars == pytest.approx(cost.total(bill(best), cost.MIX))
-        assert not best.functions["redirect"].traced
-        assert best.access_log_class == "INFREQUENT_ACCESS"
-        assert all(dollars <= cost.total(bill(SETUP.with_functions(memory=each)), cost.MIX) for each in cost.MEMORIES)
 
-    def test_a_memory_that_the_functions_do_not_fit_into_is_no_choice(self):
-        assert cost.memories({"redirect": REDIRECT._replace(peak_bytes=150 * 2**20)})[0] == 192
+def test_given_a_process_over_a_memory_size_when_listed_then_that_size_is_left_out():
+    assert cost.memories({"redirect": REDIRECT._replace(peak_bytes=150 * 2**20)})[0] == 256
 
 
-class TestScaling:
-    def test_short_requests_need_a_tenth_of_their_rate_in_concurrency(self):
-        assert tables.concurrency(OPERATIONS, SETUP, cost.REQUIRED) == pytest.approx(110_000 / 60 / 10)
+def test_given_short_requests_when_reckoned_then_a_tenth_of_their_rate_is_needed():
+    assert tables.concurrency(OPERATIONS, SETUP, cost.REQUIRED) == pytest.approx(110_000 / 60 / 10)
 
-    def test_long_requests_need_what_is_busy_at_once(self):
-        long = {name: each._replace(cpu_ms=1000 * SHARE, round_trips=0) for name, each in OPERATIONS.items()}
 
-        assert tables.concurrency(long, SETUP, cost.REQUIRED) == pytest.approx(110_000 / 60)
+def test_given_long_requests_when_reckoned_then_what_is_busy_at_once_is_needed():
+    long = {name: each._replace(cpu_ms=1000 * SHARE, round_trips=0) for name, each in OPERATIONS.items()}
 
-    def test_the_index_takes_one_unit_of_a_create(self):
-        assert tables.table_writes(OPERATIONS, cost.REQUIRED) == pytest.approx(110_000 / 60)
+    assert tables.concurrency(long, SETUP, cost.REQUIRED) == pytest.approx(110_000 / 60)
 
-    def test_provisioned_and_on_demand_cost_the_same_at_the_break_even(self, prices):
-        used = tables.used_from(prices)
 
-        assert used * 3600 * 0.000000625 == pytest.approx(0.00065)
+def test_given_the_break_even_when_both_are_reckoned_then_they_cost_the_same(prices):
+    assert tables.used_from(prices) * 3600 * 0.000000625 == pytest.approx(0.00065)
 
-    def test_with_and_without_cloudfront_costs_the_same_at_the_break_even(self, prices):
-        hits = tables.hits_from(2.0, 0.09, prices, REDIRECT._replace(sent_bytes=GB / 1e6))
 
-        assert 1.00 + 0.085 + (1 - hits) * 2.0 == pytest.approx(2.0 + 0.09)
+def test_given_cloudfronts_break_even_when_reckoned_then_with_and_without_cost_the_same(prices):
+    hits = tables.hits_from(2.0, 0.09, prices, REDIRECT._replace(sent_bytes=GB / 1e6))
 
-    def test_a_link_has_the_bytes_that_storage_is_reckoned_with(self):
-        link = Link("b3xK9mP", Kind("https://example.com/".ljust(80, "a"), "301", None), "2026-11-22T10:30:00Z", None)
-        item = to_item(link)
-        # Names and text by their bytes, a small number two, a flag one, and a hundred for the row itself.
-        sizes = {"S": len, "N": lambda _: 2, "BOOL": lambda _: 1}
-        bytes_of = {name: len(name) + sizes[kind](value) for name, of in item.items() for kind, value in of.items()}
-        indexed = {"short_code", "original_url", "created_at", "status", "redirect_type"}
+    assert 1.00 + 0.085 + (1 - hits) * 2.0 == pytest.approx(2.0 + 0.09)
 
-        assert sum(bytes_of.values()) + 100 == tables.LINK_BYTES
-        assert sum(size for name, size in bytes_of.items() if name in indexed) + 100 == tables.INDEX_BYTES
 
-    def test_figures_keep_three_digits(self):
-        assert [tables.number(each) for each in (0, 0.01234, 1.0, 12.34, 1234567.8)] == [
-            "0",
-            "0.0123",
-            "1",
-            "12.3",
-            "1 234 568",
-        ]
+def test_given_a_link_when_its_bytes_are_counted_then_storage_is_reckoned_with_them():
+    item = link_item("b3xK9mP", "https://example.com/".ljust(80, "a"))
+    # Names and text by their bytes, a small number two, a flag one, and a hundred for the row itself.
+    sizes = {"S": len, "N": lambda _: 2, "BOOL": lambda _: 1}
+    bytes_of = {name: len(name) + sizes[kind](value) for name, of in item.items() for kind, value in of.items()}
+    indexed = {"short_code", "original_url", "created_at", "status", "redirect_type"}
 
-    def test_new_tables_replace_the_guides_old_ones_and_nothing_else(self):
-        guide = command.GUIDE.read_text()
+    assert sum(bytes_of.values()) + 100 == tables.LINK_BYTES
+    assert sum(size for name, size in bytes_of.items() if name in indexed) + 100 == tables.INDEX_BYTES
 
-        written = tables.replace(guide, "new")
 
-        before, after = guide.split(tables.BEGIN)[0], guide.split(tables.END)[1]
-        assert written == f"{before}{tables.BEGIN}\n\nnew\n\n{tables.END}{after}"
-        assert tables.replace(written, "new") == written
+@pytest.mark.parametrize(
+    ("value", "written"), [(0, "0"), (0.01234, "0.0123"), (1.0, "1"), (12.34, "12.3"), (1234567.8, "1 234 568")]
+)
+def test_given_a_figure_when_written_then_it_keeps_three_digits(value, written):
+    assert report.number(value) == written
 
 
-class TestCommand:
-    @pytest.fixture
-    def run(self, monkeypatch, capsys, tmp_path):
-        results = tmp_path / "results.json"
-        results.write_text(json.dumps(MEASURED))
+def test_given_a_page_when_written_then_only_what_is_between_the_markers_changes(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- a: begin -->\nold\n<!-- a: end -->\nafter\n")
 
-        def run(*arguments):
-            monkeypatch.setattr(sys, "argv", ["cost", "--results", str(results), *arguments])
-            assert command.main() == 0
-            return capsys.readouterr().out
+    report.write(page, "a", "new")
 
-        return run
+    assert page.read_text() == "before\n<!-- a: begin -->\n\nnew\n\n<!-- a: end -->\nafter\n"
 
-    def test_prints_every_line_bar_and_memory(self, run):
-        printed = run()
 
-        for expected in ("| everything, the mix", "| access log", "| 1769 MB", "No setting changes"):
-            assert expected in printed
+def test_given_a_page_without_its_markers_when_written_then_it_fails(tmp_path):
+    (tmp_path / "page.md").write_text("nothing\n")
 
-    def test_prints_rows_as_json(self, run, template):
-        assert json.loads(run("--json")) == [row._asdict() for row in cost.report(MEASURED, template)]
+    with pytest.raises(ValueError, match="unpack"):
+        report.write(tmp_path / "page.md", "a", "new")
 
-    def test_prints_the_guides_tables(self, run, template):
-        expected = tables.scaling(OPERATIONS, cost.Setup.read(template), cost.Prices())
 
-        assert run("--scaling") == f"{expected}\n"
+def run(monkeypatch, tmp_path, *arguments):
+    results = tmp_path / "results.json"
+    results.write_text(json.dumps(MEASURED))
+    monkeypatch.setattr(sys, "argv", ["cost", "--results", str(results), *arguments])
+    command.main()
 
-    def test_follows_the_parameters_that_it_is_given(self, run):
-        active, passed = (
-            {row["name"]: row["value"] for row in json.loads(run("--json", f"Tracing={mode}"))}
-            for mode in ("Active", "PassThrough")
-        )
 
-        assert active["traces"] > passed["traces"] == 0
+def test_given_measurements_when_the_command_runs_then_it_prints_everything(monkeypatch, tmp_path, capsys):
+    run(monkeypatch, tmp_path)
 
+    printed = capsys.readouterr().out
+    for expected in ("| everything ", "| access log ", "| 1769 MB ", "### What a load meets", "million links"):
+        assert expected in printed
 
-def test_each_price_has_a_name_a_unit_a_source_and_tiers_that_rise_to_no_limit():
-    listed = json.loads(cost.PRICES.read_text())
 
-    for price in listed["prices"].values():
-        assert price["name"]
-        assert price["unit"]
-        assert price["source"].startswith(("https://aws.amazon.com/", "https://docs.aws.amazon.com/"))
-        *limits, last = [limit for limit, _ in price["tiers"]]
-        assert limits == sorted(limits)
-        assert last is None
+def test_given_a_parameter_when_the_command_runs_then_its_cost_is_that_stacks(monkeypatch, tmp_path, capsys):
+    run(monkeypatch, tmp_path, "Tracing=Active")
+
+    traces = re.search(r"\| traces .*", capsys.readouterr().out)[0]
+    assert float(traces.split("|")[2]) > 0
+
+
+def test_given_no_such_parameter_when_the_command_runs_then_it_is_named(monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, tmp_path, "Tracin=Active")
+
+    assert "no parameter Tracin" in capsys.readouterr().err
+
+
+def test_given_no_measurements_when_the_command_runs_then_it_says_how_to_get_them(monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, tmp_path, "--results", str(tmp_path / "none.json"))
+
+    assert "make bench" in capsys.readouterr().err
+
+
+def test_given_the_template_when_a_month_is_reckoned_then_the_docs_say_the_same(prices):
+    monthly = tables.every_month(setup_of(), prices)
+
+    assert monthly in command.OPERATIONS.read_text()
+
+
+@pytest.mark.parametrize("name", json.loads(cost.PRICES.read_text())["prices"])
+def test_given_a_listed_price_when_read_then_source_date_unit_and_tiers_are_there(name):
+    price = json.loads(cost.PRICES.read_text())["prices"][name]
+
+    *limits, last = [limit for limit, _ in price["tiers"]]
+    assert price["name"]
+    assert price["unit"]
+    assert price["source"].startswith(("https://aws.amazon.com/", "https://docs.aws.amazon.com/"))
+    assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", price["read"])
+    assert limits == sorted(limits)
+    assert last is None

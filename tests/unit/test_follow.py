@@ -1,103 +1,47 @@
-"""A code becomes a destination, or the reason why not; the table is the in-memory fake."""
+"""A code becomes a destination, or the reason why not."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from squrl import telemetry
-from squrl.clicks import Click
-from squrl.errors import Gone, NotFound, RateLimitExceeded, ServiceUnavailable
-from squrl.follow import RECENT_LINKS, follow
-from squrl.links import DISABLED, Kind, Link, timestamp
-from tests.support.fakes import FakeLinkStore
-
-NOW = 1_800_000_000
-KIND = Kind("https://example.com/", "301", None)
+from squrl.domains import DomainLists
+from squrl.errors import Gone, NotFound
+from squrl.follow import RECENT_LINKS, Followed, Outcome, Ports, RecentLinks, follow
+from squrl.links import DISABLED, timestamp
+from squrl.ports import Throttled, Unavailable
+from tests.support.fakes import FOREVER, NOW, FakeClickQueue, FakeDomainPolicy, FakeLinkStore, a_link
 
 
 @pytest.fixture
-def store():
-    return FakeLinkStore()
+def ports():
+    return Ports(FakeLinkStore(a_link()), FakeClickQueue(), FakeDomainPolicy(), RecentLinks())
 
 
 @pytest.fixture
-def counted(monkeypatch):
-    names: list[str] = []
-    monkeypatch.setattr(telemetry, "count", names.append)
-    return names
+def throttled(ports):
+    ports.store.failures["count_click"] = Throttled()
+    return ports
 
 
-class Queue:
-    """Takes clicks, unless it is told to fail."""
-
-    def __init__(self) -> None:
-        self.clicks: list[Click] = []
-        self.works = True
-
-    def send(self, click: Click) -> bool:
-        if self.works:
-            self.clicks.append(click)
-        return self.works
-
-
-@pytest.fixture
-def queue(monkeypatch):
-    monkeypatch.setattr("squrl.follow._recent", {})
-    return Queue()
-
-
-@pytest.fixture
-def throttled(store, queue, monkeypatch):
-    """Refuse every count, and keep a list of the reads."""
-    reads: list[str] = []
-    get = store.get
-
-    def read(short_code: str) -> Link | None:
-        reads.append(short_code)
-        link: Link | None = get(short_code)
-        return link
-
-    monkeypatch.setattr(store, "count_click", failing(RateLimitExceeded("throttled")))
-    monkeypatch.setattr(store, "get", read)
-    return reads
-
-
-def failing(error):
-    def fail(*_):
-        raise error
-
-    return fail
-
-
-def put(store: FakeLinkStore, **changes: Any) -> None:
-    store.links["abc"] = Link(
-        **{"short_code": "abc", "kind": KIND, "created_at": timestamp(NOW - 60), "expires_at": None} | changes
-    )
+def seen(followed: Followed) -> tuple[Outcome, type[Exception] | None]:
+    return followed.outcome, type(followed.miss) if followed.miss else None
 
 
 @pytest.mark.parametrize("expires_at", [None, NOW + 1])
-def test_given_a_live_link_when_clicked_then_it_is_returned_with_the_click_counted(store, counted, expires_at):
-    put(store, expires_at=expires_at, click_count=41)
+@pytest.mark.parametrize("is_click", [True, False])
+def test_given_a_live_link_when_followed_then_only_a_click_is_counted(ports, expires_at, is_click):
+    ports.store.links["abc"] = a_link(expires_at=expires_at, click_count=41)
 
-    link = follow("abc", store, NOW, click=True)
+    followed = follow("abc", NOW, ports, is_click=is_click)
 
-    assert link.kind == KIND
-    assert store.links["abc"].click_count == 42
-    assert counted == ["url_lookup_count"]
-
-
-def test_given_a_live_link_when_only_looked_at_then_no_click_is_counted(store, counted):
-    put(store)
-
-    link = follow("abc", store, NOW, click=False)
-
-    assert link == store.links["abc"]
-    assert link.click_count == 0
-    assert counted == ["url_lookup_count"]
+    assert followed.destination() == ports.store.links["abc"]
+    assert (followed.outcome, followed.destination().click_count) == (
+        (Outcome.COUNTED, 42) if is_click else (Outcome.NONE, 41)
+    )
+    assert ports.store.calls == ["count_click" if is_click else "get"]
 
 
-@pytest.mark.parametrize("click", [True, False])
+@pytest.mark.parametrize("is_click", [True, False])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -106,154 +50,139 @@ def test_given_a_live_link_when_only_looked_at_then_no_click_is_counted(store, c
         {"status": DISABLED},
         {"status": DISABLED, "expires_at": NOW + 60},
     ],
-    ids=["this very second", "long expired", "disabled", "disabled by hand, with expiry"],
+    ids=["this very second", "long expired", "disabled", "disabled before it expires"],
 )
-def test_given_a_link_that_is_not_live_when_followed_then_it_is_gone_and_not_counted(store, counted, changes, click):
-    put(store, **changes)
+def test_given_a_link_that_is_not_live_when_followed_then_it_is_gone(ports, changes, is_click):
+    link = ports.store.links["abc"] = a_link(**changes)
 
+    followed = follow("abc", NOW, ports, is_click=is_click)
+
+    assert (followed.link, *seen(followed)) == (link, Outcome.NONE, Gone)
+    assert ports.store.links["abc"].click_count == 0
     with pytest.raises(Gone):
-        follow("abc", store, NOW, click=click)
-
-    assert store.links["abc"].click_count == 0
-    assert counted == ["url_lookup_count", "url_lookup_miss"]
+        followed.destination()
 
 
-@pytest.mark.parametrize("click", [True, False])
-def test_given_no_link_when_followed_then_it_is_not_found_and_none_is_made(store, counted, click):
+@pytest.mark.parametrize("is_click", [True, False])
+def test_given_no_link_when_followed_then_it_is_not_found_and_none_is_made(ports, is_click):
+    ports.store.links = {}
+
+    followed = follow("abc", NOW, ports, is_click=is_click)
+
+    assert (followed.link, *seen(followed)) == (None, Outcome.NONE, NotFound)
+    assert ports.store.links == {}
     with pytest.raises(NotFound):
-        follow("abc", store, NOW, click=click)
+        followed.destination()
 
-    assert store.links == {}
-    assert counted == ["url_lookup_count", "url_lookup_miss"]
+
+@pytest.mark.parametrize("is_click", [True, False])
+@pytest.mark.parametrize(
+    "code", ["", "ab", "a" * 21, "a b", "a/b", "abc\n", "äöü", "\ud800ab", "create", "Favicon", "robots"], ids=ascii
+)
+def test_given_what_can_not_be_a_code_when_followed_then_nobody_is_asked(ports, code, is_click):
+    followed = follow(code, NOW, ports, is_click=is_click)
+
+    assert seen(followed) == (Outcome.NONE, NotFound)
+    assert (ports.store.calls, ports.domains.refreshed) == ([], 0)
+
+
+@pytest.mark.parametrize("is_click", [True, False])
+def test_given_a_denied_domain_when_a_link_to_it_is_followed_then_it_is_gone(ports, is_click):
+    ports.domains.lists = DomainLists.of(denied=["example.com"])
+
+    followed = follow("abc", NOW, ports, is_click=is_click)
+
+    assert seen(followed)[1] is Gone
+    assert len(ports.store.calls) == ports.domains.refreshed == 1
+
+
+def test_given_domain_lists_when_followed_then_their_reading_begins_first(ports):
+    ports.domains.refresh = lambda: ports.store.calls.append("refresh")
+
+    follow("abc", NOW, ports, is_click=True)
+
+    assert ports.store.calls == ["refresh", "count_click"]
+
+
+def test_given_a_count_whose_outcome_is_unknown_when_clicked_then_it_is_not_queued(ports):
+    ports.store.failures["count_click"] = Unavailable()
+
+    followed = follow("abc", NOW, ports, is_click=True)
+
+    assert followed.destination().kind == FOREVER
+    assert (followed.outcome, ports.queue.clicks) == (Outcome.UNCERTAIN, [])
+
+
+@pytest.mark.parametrize("failure", [Throttled, Unavailable])
+def test_given_a_store_that_can_not_be_read_either_when_clicked_then_that_is_said(ports, failure):
+    ports.store.failures = {"count_click": failure(), "get": failure()}
+
+    with pytest.raises(failure):
+        follow("abc", NOW, ports, is_click=True)
+
+    assert ports.queue.clicks == []
+
+
+def test_given_a_throttled_store_when_clicked_then_the_click_is_queued_for_its_link(throttled):
+    followed = [follow("abc", NOW + second, throttled, is_click=True) for second in range(2)]
+
+    assert [one.outcome for one in followed] == [Outcome.QUEUED] * 2
+    assert [one.destination().kind for one in followed] == [FOREVER] * 2
+    assert [click[1:] for click in throttled.queue.clicks] == [("abc", a_link().created_at, NOW + at) for at in (0, 1)]
+    assert len({click.id for click in throttled.queue.clicks}) == 2
+
+
+@pytest.mark.parametrize("reason", ["the queue fails", "a row without created_at"])
+def test_given_a_click_that_can_not_be_queued_when_throttled_then_it_is_uncertain(throttled, reason):
+    throttled.queue.works = reason != "the queue fails"
+    throttled.store.links["abc"] = a_link(
+        created_at="" if reason == "a row without created_at" else timestamp(NOW - 60)
+    )
+
+    followed = follow("abc", NOW, throttled, is_click=True)
+
+    assert followed.destination().kind == FOREVER
+    assert (followed.outcome, throttled.queue.clicks) == (Outcome.UNCERTAIN, [])
 
 
 @pytest.mark.parametrize(
-    "code", ["", "ab", "a" * 21, "a b", "a/b", "abc\n", "äöü", "\ud800ab", "create", "Favicon", "robots"]
+    ("links", "miss"),
+    [([a_link(status=DISABLED)], Gone), ([a_link(expires_at=NOW)], Gone), ([], NotFound)],
+    ids=["disabled", "expired", "none"],
 )
-@pytest.mark.parametrize("click", [True, False])
-def test_given_what_can_be_no_code_when_followed_then_it_is_not_found_without_asking_the_table(counted, code, click):
-    no_store: Any = None
+def test_given_no_live_link_when_throttled_then_no_click_is_queued(throttled, links, miss):
+    throttled.store.links = {link.short_code: link for link in links}
 
-    with pytest.raises(NotFound):
-        follow(code, no_store, NOW, click=click)
+    followed = follow("abc", NOW, throttled, is_click=True)
 
-    assert counted == ["url_lookup_count", "url_lookup_miss"]
+    assert (*seen(followed), throttled.queue.clicks) == (Outcome.NONE, miss, [])
 
 
-def test_given_a_count_whose_outcome_is_unknown_when_clicked_then_the_visitor_is_sent_on_and_nothing_is_queued(
-    store, counted, queue, monkeypatch
-):
-    put(store)
-    monkeypatch.setattr(store, "count_click", failing(ServiceUnavailable("timed out")))
+def test_given_a_popular_link_when_throttled_then_reads_are_two_seconds_apart(throttled):
+    for at in (0, 0, 1, 2, 3, 4, -1):  # the last one by a clock that was set back
+        follow("abc", NOW + at, throttled, is_click=True)
 
-    link = follow("abc", store, NOW, click=True, queue=queue)
-
-    assert link.kind == KIND
-    assert queue.clicks == []
-    assert counted == ["click_uncertain", "url_lookup_count"]
+    assert throttled.store.calls.count("get") == 4
+    assert len(throttled.queue.clicks) == 7
 
 
-def test_given_a_table_that_can_not_even_be_read_when_clicked_then_that_is_said(store, counted, monkeypatch):
-    def fail(*_: object) -> Link:
-        raise ServiceUnavailable("timed out")
+def test_given_a_link_that_expires_when_throttled_then_its_codes_next_owner_is_seen(throttled):
+    other = FOREVER._replace(original_url="https://other.example/")
+    throttled.store.links["abc"] = a_link(expires_at=NOW + 1)
+    follow("abc", NOW, throttled, is_click=True)
+    throttled.store.links["abc"] = a_link(kind=other, created_at=timestamp(NOW + 1))
 
-    monkeypatch.setattr(store, "count_click", fail)
-    monkeypatch.setattr(store, "get", fail)
+    followed = follow("abc", NOW + 1, throttled, is_click=True)
 
-    with pytest.raises(ServiceUnavailable):
-        follow("abc", store, NOW, click=True)
-
-    assert counted == ["click_uncertain"]
-
-
-# A click that the table can't take
+    assert followed.destination().kind == other
+    assert [click.created_at for click in throttled.queue.clicks] == [a_link().created_at, timestamp(NOW + 1)]
 
 
-def test_given_a_throttled_table_when_clicked_then_the_click_is_queued_for_the_link_that_it_was_on(
-    store, counted, queue, throttled
-):
-    put(store)
+def test_given_many_links_when_throttled_then_no_more_than_some_are_remembered(throttled):
+    links = [replace(a_link(), short_code=f"abc{number}") for number in range(RECENT_LINKS + 1)]
+    throttled.store.links = {link.short_code: link for link in links}
 
-    links = [follow("abc", store, NOW + second, click=True, queue=queue) for second in range(2)]
+    for link in [*links, links[0]]:
+        follow(link.short_code, NOW, throttled, is_click=True)
 
-    assert [link.kind for link in links] == [KIND, KIND]
-    assert [click[1:] for click in queue.clicks] == [("abc", timestamp(NOW - 60), at) for at in (NOW, NOW + 1)]
-    assert len({click.id for click in queue.clicks}) == 2
-    assert counted == ["click_queued", "url_lookup_count"] * 2
-
-
-@pytest.mark.parametrize("reason", ["no queue", "the queue fails", "a row without created_at"])
-def test_given_a_click_that_can_not_be_queued_when_throttled_then_the_visitor_is_sent_on_and_it_is_uncertain(
-    store, counted, queue, throttled, reason
-):
-    put(store, **({"created_at": ""} if "row" in reason else {}))
-    queue.works = "fails" not in reason
-
-    link = follow("abc", store, NOW, click=True, queue=None if reason == "no queue" else queue)
-
-    assert link.kind == KIND
-    assert queue.clicks == []
-    assert counted == ["click_uncertain", "url_lookup_count"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "error"), [({"status": DISABLED}, Gone), ({"expires_at": NOW}, Gone), (None, NotFound)]
-)
-def test_given_no_live_link_when_throttled_then_no_click_is_queued(store, counted, queue, throttled, changes, error):
-    if changes is not None:
-        put(store, **changes)
-
-    with pytest.raises(error):
-        follow("abc", store, NOW, click=True, queue=queue)
-
-    assert queue.clicks == []
-    assert counted == ["url_lookup_count", "url_lookup_miss"]
-
-
-def test_given_a_link_that_everybody_clicks_when_throttled_then_it_is_read_at_most_every_two_seconds(
-    store, counted, queue, throttled
-):
-    put(store)
-
-    for at in (NOW, NOW, NOW + 1, NOW + 2, NOW + 3, NOW + 4):
-        follow("abc", store, at, click=True, queue=queue)
-
-    assert len(throttled) == 3
-    assert len(queue.clicks) == 6
-
-
-def test_given_a_link_that_expires_when_throttled_then_its_codes_next_owner_is_seen_at_that_second(
-    store, counted, queue, throttled
-):
-    put(store, expires_at=NOW + 1)
-    follow("abc", store, NOW, click=True, queue=queue)
-    put(store, kind=KIND._replace(original_url="https://other.example/"), created_at=timestamp(NOW + 1))
-
-    link = follow("abc", store, NOW + 1, click=True, queue=queue)
-
-    assert link.kind == KIND._replace(original_url="https://other.example/")
-    assert [click.created_at for click in queue.clicks] == [timestamp(NOW - 60), timestamp(NOW + 1)]
-
-
-def test_given_many_links_when_throttled_then_only_so_many_are_kept(store, counted, queue, throttled, monkeypatch):
-    recent: dict[str, Any] = {}
-    monkeypatch.setattr("squrl.follow._recent", recent)
-    put(store)
-    for number in range(3 * RECENT_LINKS):
-        store.links[f"abc{number}"] = replace(store.links["abc"], short_code=f"abc{number}")
-
-        follow(f"abc{number}", store, NOW, click=True, queue=queue)
-
-    assert len(queue.clicks) == 3 * RECENT_LINKS
-    assert len(recent) <= RECENT_LINKS
-
-
-def test_given_a_table_that_can_not_be_read_either_when_throttled_then_the_caller_is_told(
-    store, counted, queue, throttled, monkeypatch
-):
-    monkeypatch.setattr(store, "get", failing(RateLimitExceeded("throttled")))
-
-    with pytest.raises(RateLimitExceeded):
-        follow("abc", store, NOW, click=True, queue=queue)
-
-    assert (queue.clicks, counted) == ([], [])
+    assert throttled.store.calls.count("get") == RECENT_LINKS + 2  # the first one was forgotten

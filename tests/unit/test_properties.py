@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from squrl import codes
 from squrl.links import Kind
-from tests.support import events
 from tests.fuzz.invariants import CODE, Functions, check_destination, is_public
+from tests.support import events
 
 FUNCTIONS = ("create_url", "redirect")
 SAMPLES = [(name.partition("/")[0], events.load(name)) for name in events.ANSWERS]
@@ -66,7 +66,7 @@ def changed_samples(draw):
 
 
 @given(st.sampled_from(FUNCTIONS), values)
-def test_given_any_json_as_event_when_invoked_then_it_is_answered_and_nothing_is_a_defect(functions, function, event):
+def test_given_any_json_as_event_when_invoked_then_it_is_refused(functions, function, event):
     status, _ = functions.invoke(function, event)
 
     assert status == 400
@@ -74,7 +74,7 @@ def test_given_any_json_as_event_when_invoked_then_it_is_answered_and_nothing_is
 
 @settings(max_examples=500)
 @given(changed_samples())
-def test_given_a_sample_event_with_anything_in_it_changed_when_invoked_then_nothing_is_a_defect(functions, sample):
+def test_given_a_sample_event_when_anything_in_it_changes_then_nothing_is_a_defect(functions, sample):
     status, _ = functions.invoke(*sample)
 
     assert status in {200, 201, 301, 400, 404, 409, 410}
@@ -82,7 +82,7 @@ def test_given_a_sample_event_with_anything_in_it_changed_when_invoked_then_noth
 
 @settings(max_examples=300)
 @given(values | fields, st.booleans())
-def test_given_any_json_as_body_when_posted_then_a_code_of_the_contracts_form_or_an_error(functions, body, is_binary):
+def test_given_any_json_as_body_when_posted_then_there_is_a_code_or_an_error(functions, body, is_binary):
     text = json.dumps(body)
     text = base64.b64encode(text.encode()).decode() if is_binary else text
 
@@ -91,24 +91,16 @@ def test_given_any_json_as_body_when_posted_then_a_code_of_the_contracts_form_or
     assert CODE.fullmatch(result["short_code"]) if status in (200, 201) else "error" in result
 
 
-@given(st.binary(max_size=60), texts)
-def test_given_any_octets_as_body_when_posted_then_it_is_refused_as_what_it_is(functions, octets, text):
-    for body, is_binary in ((base64.b64encode(octets).decode(), True), (text, True), (text, False)):
-        status, _ = functions.invoke("create_url", CREATE | {"body": body, "isBase64Encoded": is_binary})
-
-        assert status == 400
-
-
 @settings(max_examples=1000)
 @given(urls)
-def test_given_any_url_when_accepted_then_it_is_stable_public_by_pythons_reckoning_and_safe_in_a_header(url):
+def test_given_any_url_when_accepted_then_python_agrees_that_it_is_public(url):
     stored = check_destination(url)
 
     assert stored is None or stored.startswith(("http://", "https://"))
 
 
 @given(texts | st.from_regex(r"[A-Za-z0-9_-]{3,20}", fullmatch=True))
-def test_given_any_text_as_code_when_claimed_and_followed_then_both_agree_that_it_can_be_one(functions, text):
+def test_given_any_text_as_code_when_claimed_and_followed_then_both_agree(functions, text):
     can_be = bool(CODE.fullmatch(text)) and text.lower() not in codes.RESERVED
 
     claimed, _ = functions.invoke(
@@ -133,7 +125,7 @@ def test_given_any_text_as_code_when_claimed_and_followed_then_both_agree_that_i
         *((host, False) for host in ("[64:ff9b::a00:1]", "[ff02::1]", "a.local.", "com", "169.254.1.1")),
     ],
 )
-def test_given_a_host_when_judged_by_pythons_own_lists_then_its_spelling_makes_no_difference(host, public):
+def test_given_a_host_when_judged_by_python_then_its_spelling_makes_no_difference(host, public):
     verdict = is_public(host)
 
     assert verdict is public

@@ -31,7 +31,7 @@ _BROKEN_RULES = {
     "less_than_equal": f"must be between 1 and {MAX_TTL_HOURS}",
     "literal_error": 'must be "301" or "302"',
     "string_pattern_mismatch": "must be 3 to 20 letters, digits, underscores or hyphens",
-    "string_unicode": "must be 3 to 20 letters, digits, underscores or hyphens",
+    "string_unicode": "must be Unicode text, without lone surrogates",
 }
 
 

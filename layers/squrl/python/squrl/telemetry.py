@@ -47,18 +47,24 @@ logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
 
 
+def quiet_libraries() -> None:
+    """Drop libraries' log records below a warning; for a function, before it makes its first client.
+
+    Lambda lets every level through, so that LogLevel alone decides. Libraries would then log at DEBUG how each client
+    is made, and each request with all that is in it.
+    """
+    logging.getLogger().setLevel(logging.WARNING)
+
+
 def observed(handler: Handler) -> LambdaHandler:
     """Make a Lambda handler: request id in every log record, a trace, metrics written once, at the end.
 
-    What it changes in the process is for Lambda: libraries' log records below a warning are dropped, and the modules
-    that were loaded until now are no longer looked through for garbage.
+    What it changes in the process is for Lambda: the modules that were loaded until now are no longer looked through
+    for garbage.
     """
-    # Lambda lets every level through, so that LogLevel alone decides; libraries would then log each request at DEBUG,
-    # with all that is in it.
-    logging.getLogger().setLevel(logging.WARNING)
-    # Powertools ranks the level of Lambda's own filter above this one, which has to let metrics through:
-    # https://github.com/aws-powertools/powertools-lambda-python/issues/7220
-    logger.setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
+    # Powertools ranks the level of Lambda's own filter, which has to let metrics through, above this one, and its own
+    # `setLevel` does so too: https://github.com/aws-powertools/powertools-lambda-python/issues/7220
+    logging.getLogger(logger.name).setLevel(os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"))
 
     @functools.cache
     def traced() -> Handler:

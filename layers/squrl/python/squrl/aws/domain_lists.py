@@ -27,6 +27,8 @@ class KnownDomainLists:
         The last good ones.
     read_at, tried_at : float
         When these were asked for, and when any were last; in Unix seconds.
+    reading, last_begun : int
+        The number of the reading that they are from, and of the one that was begun last. The clock may be set back.
     failure : str or None
         Why the last reading failed, until it is reported.
     """
@@ -34,6 +36,8 @@ class KnownDomainLists:
     lists: DomainLists = NONE
     read_at: float = float("-inf")
     tried_at: float = float("-inf")
+    reading: int = 0
+    last_begun: int = 0
     failure: str | None = None
 
     def is_older_than(self, seconds: float, now: float) -> bool:
@@ -66,8 +70,9 @@ class RememberedDomainLists:
         now = time.time()
         if self._known.is_older_than(REFRESH, now) and not 0 <= now - self._known.tried_at < RETRY:
             self._known.tried_at = now
+            self._known.last_begun += 1
             self._began = time.monotonic()
-            self._reading = threading.Thread(target=self._read, args=(now,), daemon=True)
+            self._reading = threading.Thread(target=self._read, args=(self._known.last_begun, now), daemon=True)
             self._reading.start()
 
     def current(self) -> DomainLists:
@@ -81,11 +86,11 @@ class RememberedDomainLists:
             self._invocation.note(Incident.DOMAIN_UNCHECKED, "the domain lists are too old, or were never read")
         return self._known.lists
 
-    def _read(self, asked_at: float) -> None:
+    def _read(self, number: int, asked_at: float) -> None:
         try:
             lists = self._table.read_domain_lists()
         except Exception as error:  # noqa: BLE001 (whatever it is, requests are answered)
             self._known.failure = type(error).__qualname__
         else:
-            if not self._known.read_at > asked_at:  # an earlier reading may end later, where Lambda froze it
-                self._known.lists, self._known.read_at = lists, asked_at
+            if number > self._known.reading:  # an earlier reading may end later, where Lambda froze it
+                self._known.reading, self._known.lists, self._known.read_at = number, lists, asked_at

@@ -110,7 +110,7 @@ class Proxy:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._hang_up()
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -157,6 +157,15 @@ class Proxy:
             _reset(caller)
         while self._idle:
             self._idle.pop()[1].close()
+
+    async def _end(self) -> None:
+        """Close everything, and let go of the calls that are held."""
+        await self._close()
+        held = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close one turn later
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._callers.add(writer)

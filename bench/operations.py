@@ -1,0 +1,147 @@
+"""What one request of each kind takes, and what each option adds to it: the figures that costs follow from."""
+
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from bench import cost
+from bench.aws import Watched
+from bench.cost import tables
+from bench.measure import Start, Subject, Subjects, Warm, process, warm
+from bench.report import table
+from bench.subjects import DENIED, LIMITED, UNLIMITED, Checkout
+from local.template import Stack
+
+REQUESTS = 20  # of each kind: what is counted doesn't depend on time, nor on the first one's cold start
+
+# What API Gateway adds to an answer, and what every answer ends with.
+GATEWAY_HEADERS = {
+    "Date": "Sun, 22 Nov 2026 10:30:00 GMT",
+    "Content-Length": "0",
+    "Connection": "keep-alive",
+    "Apigw-Requestid": "JKJaXmPLvHcESHA=",
+}
+
+
+def measure(
+    subjects: Subjects, *, aws: Watched, started: Mapping[str, Start], warmed: Mapping[str, Warm], batches: int
+) -> dict[str, cost.Operation]:
+    """Return what one warm request of each kind takes.
+
+    Parameters
+    ----------
+    subjects : mapping
+        By names that begin with ``redirect`` or ``create``, for the function.
+    aws : Watched
+        What they talk to.
+    started, warmed : mapping
+        What is known of the processes ``redirect`` and ``create``.
+    batches : int
+        Of 100 requests each, for the processor time.
+    """
+    cpu = warm(subjects, batches, 100)
+    aws.asks_capacity = True
+    found = {}
+    for name, subject in subjects.items():
+        with process(subject.function) as running:
+            for _ in range(REQUESTS):
+                subject.ask(running)
+            aws.reset()
+            before = running.usage()
+            for _ in range(REQUESTS):
+                answer, _ = subject.ask(running)
+            after = running.usage()
+        kind = name.partition("_")[0]
+        found[name] = cost.Operation(
+            cpu_ms=cpu[name].cpu * 1000,
+            round_trips=aws.in_a_row / REQUESTS,
+            read_units=aws.read_units / REQUESTS,
+            write_units=aws.write_units / REQUESTS,
+            log_bytes=(after.log_bytes - before.log_bytes) / REQUESTS,
+            log_events=(after.log_lines - before.log_lines) / REQUESTS,
+            sent_bytes=_sent_bytes(answer),
+            init_cpu_ms=started[kind].cpu * 1000,
+            peak_bytes=warmed[kind].peak_bytes,
+        )
+    aws.asks_capacity = False
+    return found
+
+
+def _sent_bytes(answer: Mapping[str, Any]) -> int:
+    """Return the bytes of an HTTP answer, with what API Gateway adds."""
+    status = HTTPStatus(answer["statusCode"])
+    headers = {**answer.get("headers", {}), **GATEWAY_HEADERS}
+    head = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    return len("\r\n".join([*head, "", answer.get("body", "")]).encode()) + len("\r\n")
+
+
+class Option(NamedTuple):
+    """Something that can be had or not, as one kind of request shows it: the request with it, and without.
+
+    Attributes
+    ----------
+    what : str
+        The row's name.
+    operation : str
+        The kind of request, by a name of `Checkout.operations`.
+    having, lacking : Subject
+        What answers with it, and without.
+    traces : int
+        How many traces a request with it makes.
+    """
+
+    what: str
+    operation: str
+    having: Subject
+    lacking: Subject
+    traces: int = 0
+
+
+def options(own: Checkout, endpoint: str, url: str) -> list[Option]:
+    """Return what is shown by rows of its own. `url` is where AWS answers, `endpoint` where tables are made."""
+    listed = Checkout(own.folder, endpoint, "lists-")
+    listed.deny(DENIED)
+
+    def option(what: str, operation: str, having: Subjects, lacking: Subjects, traces: int = 0) -> Option:
+        return Option(
+            f"{what}: {operation.replace('_', ', ')}", operation, having[operation], lacking[operation], traces
+        )
+
+    usual = own.operations(url)
+    lists = f"{len(DENIED)} denied domains"
+    debug, error = (own.operations(url, parameters=LIMITED | {"LogLevel": level}) for level in ("DEBUG", "ERROR"))
+    return [
+        option("a limit for each client", "create_new", usual, own.operations(url, parameters=UNLIMITED)),
+        option(lists, "redirect", listed.operations(url), usual),
+        option(lists, "create_new", listed.operations(url), usual),
+        option("a request that X-Ray samples", "redirect", own.operations(url, sampled=True), usual, traces=1),
+        option("`LogLevel=DEBUG`", "redirect", debug, usual),
+        option("`LogLevel=ERROR`", "redirect_missed", error, usual),
+    ]
+
+
+def options_table(
+    offered: Iterable[Option], operations: cost.Operations, measure: Callable[[Subjects], dict[str, cost.Operation]]
+) -> str:
+    """Return what each option adds to a request, and what each parameter adds to the mix."""
+    setup, prices = cost.Setup.read(Stack()), cost.Prices()
+    rows = []
+    for option in offered:
+        pair = {f"{option.operation}_with": option.having, f"{option.operation}_without": option.lacking}
+        having, lacking = measure(pair).values()
+        dollars = [
+            cost.total(
+                cost.bill({**operations, option.operation: each}, setup, cost.REQUIRED, prices), option.operation
+            )
+            for each in (having, lacking)
+        ]
+        added = dollars[0] - dollars[1] + option.traces * cost.MILLION * prices.unit("xray.traces")
+        differences = [
+            f"{having.cpu_ms - lacking.cpu_ms:+.2f}",
+            f"{having.round_trips - lacking.round_trips:+.0f}",
+            f"{round(having.log_bytes - lacking.log_bytes):+}",
+            f"{added:+.3f}",
+        ]
+        rows.append([option.what, *differences])
+    rows += [[name, "", "", "", dollars] for name, dollars in tables.parameters(operations, setup, prices)]
+    return table(["option", "CPU ms", "calls in a row", "log bytes", "dollars per million"], rows)

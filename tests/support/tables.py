@@ -1,0 +1,95 @@
+"""The template's tables in AWS's own engine, looked at and written to past the functions."""
+
+import os
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from local.dynamodb import client
+from squrl.aws.client import Service, connect
+from squrl.aws.durable_table import DOMAINS
+from squrl.aws.ephemeral_table import EphemeralTable
+from squrl.aws.links_table import LinksTable, from_item, to_item
+from squrl.domains import DomainLists
+from squrl.invocation import Invocation
+from squrl.links import Link
+from tests.support.functions import ACCOUNT, variables
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+
+class Tables:
+    """The tables of one stack.
+
+    Parameters
+    ----------
+    endpoint : str
+        The engine's.
+
+    Attributes
+    ----------
+    links, ephemeral, durable : str
+        The tables' names.
+    client : botocore client
+        For tests; the functions' own is `service`'s.
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.client: DynamoDBClient = client(endpoint)
+        names = variables("create_url")
+        self.links, self.ephemeral, self.durable = (
+            names[f"{kind}TABLE_NAME"] for kind in ("", "EPHEMERAL_", "DURABLE_")
+        )
+
+    @property
+    def service(self) -> Service:
+        """DynamoDB as the functions know it, for an invocation that begins now and has a minute."""
+        with patch.dict(os.environ, ACCOUNT):
+            return Service(connect("dynamodb", self.endpoint), Invocation(remaining_ms=60_000))
+
+    @property
+    def store(self) -> LinksTable:
+        """The links as the functions know them, for such an invocation."""
+        service = self.service
+        return LinksTable(service, self.links, EphemeralTable(service, self.ephemeral))
+
+    def put(self, *links: Link) -> None:
+        """Write links as they are, whatever stands there."""
+        for link in links:
+            self.client.put_item(TableName=self.links, Item=to_item(link))
+
+    def item(self, short_code: str) -> dict[str, Any] | None:
+        """Return a link's row."""
+        key = {"short_code": {"S": short_code}}
+        return self.client.get_item(TableName=self.links, Key=key, ConsistentRead=True).get("Item")
+
+    def get(self, short_code: str) -> Link | None:
+        """Return a link."""
+        return from_item(self.item(short_code))
+
+    def all(self) -> dict[str, Link]:
+        """Return all links by their codes."""
+        pages = self.client.get_paginator("scan").paginate(TableName=self.links, ConsistentRead=True)
+        found = filter(None, (from_item(item) for page in pages for item in page["Items"]))
+        return {link.short_code: link for link in found}
+
+    def delete(self, *links: Link) -> None:
+        """Remove rows, as the table's TTL does with expired ones."""
+        for link in links:
+            self.client.delete_item(TableName=self.links, Key={"short_code": {"S": link.short_code}})
+
+    def count(self, original_url: str) -> int:
+        """Count the links to one destination."""
+        return self.client.query(
+            TableName=self.links,
+            IndexName="original-url-index",
+            KeyConditionExpression="original_url = :url",
+            ExpressionAttributeValues={":url": {"S": original_url}},
+            Select="COUNT",
+        )["Count"]
+
+    def set_domain_lists(self, lists: DomainLists) -> None:
+        """Write the domain lists, as an operator does."""
+        sets = {name: {"SS": sorted(names)} for name, names in lists._asdict().items() if names}
+        self.client.put_item(TableName=self.durable, Item=DOMAINS | sets)

@@ -1,0 +1,191 @@
+"""Events, read: which kinds there are, and what a request says in whatever form."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from squrl.errors import ValidationError
+from squrl.web.request import DIRECT, Request, UnknownEventError, host_of
+from tests.support import events
+
+# Text as json.loads yields it: lone surrogates included.
+texts = st.text(st.characters(exclude_categories=()), max_size=12)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3))
+
+
+def http(**more: Any) -> dict[str, Any]:
+    context = {"http": {"method": "POST", "path": "/create", "sourceIp": "198.51.100.7"}}
+    return {"version": "2.0", "routeKey": "POST /create", "requestContext": context, "isBase64Encoded": False} | more
+
+
+def encoded(body: bytes) -> dict[str, Any]:
+    return {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+
+
+def with_headers(domain_name: Any = None, **headers: Any) -> Request:
+    event = http(headers={name.replace("_", "-"): value for name, value in headers.items()})
+    event["requestContext"]["domainName"] = domain_name
+    return Request(event)
+
+
+@pytest.mark.parametrize("kind", events.OTHER_KINDS)
+def test_given_an_event_of_another_kind_when_read_then_it_is_refused(kind):
+    with pytest.raises(UnknownEventError) as refusal:
+        Request(events.OTHER_KINDS[kind])
+
+    named = str(refusal.value).split(", ")
+    assert set(named) == events.OTHER_KINDS[kind].keys() & {
+        "requestContext",
+        "headers",
+        "httpMethod",
+        "version",
+        "Records",
+    }
+
+
+def test_given_an_http_event_when_read_then_route_and_address_are_its_own():
+    request = Request(http())
+
+    assert (request.is_http, request.route, request.source_ip) == (True, "POST /create", "198.51.100.7")
+
+
+@pytest.mark.parametrize(
+    "event", [{}, {"original_url": "x"}, {"http": {"method": "GET"}}, [], None, "requestContext", 42]
+)
+def test_given_anything_else_when_read_then_it_is_a_direct_invocation(event):
+    request = Request(event)
+
+    assert (request.is_http, request.route, request.source_ip, request.origins) == (False, DIRECT, None, [])
+
+
+@pytest.mark.parametrize(
+    ("request_", "origins"),
+    [
+        (with_headers(host="go.example.com", x_forwarded_proto="https"), ["https://go.example.com"]),
+        (with_headers(Host="go.example.com", X_Forwarded_Proto="http"), ["http://go.example.com"]),
+        (with_headers(host="go.example.com"), ["https://go.example.com"]),
+        (with_headers(host="go.example.com", x_forwarded_proto="javascript"), ["https://go.example.com"]),
+        (with_headers(host="go.example.com", x_forwarded_proto=["http"]), ["https://go.example.com"]),
+        (with_headers("a.example", host="b.example:8443"), ["https://b.example:8443", "https://a.example"]),
+        (with_headers(host="127.0.0.1:3000", x_forwarded_proto="http"), ["http://127.0.0.1:3000"]),
+        (with_headers(host="[::1]:3000", x_forwarded_proto="http"), ["http://[::1]:3000"]),
+        (with_headers("a.example", x_forwarded_proto="http"), ["http://a.example"]),
+        (with_headers(42), []),
+        (with_headers("not a host"), []),
+        (Request(http(headers=["host"])), []),
+    ],
+)
+def test_given_an_http_event_when_asked_for_origins_then_they_are_what_was_used(request_, origins):
+    used = request_.origins
+
+    assert used == origins
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("", " ", "go.example.com/", "evil.example/path", "evil.example?", "evil.example#", "user@evil.example"),
+        *("evil.example:", "evil.example:port", "evil.example:123456", "evil.example:80:80", "evil example"),
+        *("evil.example\n", "evil.example\r\nX-Header: 1", "evil.example\\", '"><script>', "évil.example"),
+        *("[::1", "::1"),
+        *(["evil.example"], {"evil.example": 1}, 42, None),
+    ],
+    ids=ascii,
+)
+def test_given_a_host_header_that_is_not_a_host_when_asked_then_it_is_ignored(host):
+    request = with_headers("api.example.com", host=host)
+
+    assert request.origins == ["https://api.example.com"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("https://GO.Example.COM", "go.example.com"),
+        ("http://localhost:3000", "localhost"),
+        ("http://[2001:DB8::1]:3000", "[2001:db8::1]"),
+        ("http://[2001:DB8::1]", "[2001:db8::1]"),
+        ("https://go.example.com.", "go.example.com."),
+    ],
+)
+def test_given_an_origin_when_its_host_is_asked_for_then_it_is_without_port(origin, host):
+    found = host_of(origin)
+
+    assert found == host
+
+
+@pytest.mark.parametrize(
+    ("parameters", "value"),
+    [
+        *(({"short_code": text}, text) for text in ("b3xK9mP", "a/b ü", "")),
+        *(({"short_code": wrong}, "") for wrong in (None, 42, ["b3xK9mP"])),
+        *((wrong, "") for wrong in ({"another": "b3xK9mP"}, {}, None, "short_code", ["short_code"])),
+    ],
+)
+def test_given_path_parameters_when_one_is_asked_for_then_it_is_text_or_empty(parameters, value):
+    found = Request(http(pathParameters=parameters)).path_parameter("short_code")
+
+    assert found == value
+    assert Request(http()).path_parameter("short_code") == ""
+
+
+@given(st.dictionaries(texts, values, max_size=4))
+def test_given_a_json_object_when_it_is_the_body_then_its_fields_are_those(fields):
+    body = json.dumps(fields)
+
+    read = [Request(http(**each)).fields() for each in ({"body": body}, encoded(body.encode()))]
+
+    assert [json.dumps(each) for each in read] == [body, body]
+
+
+def test_given_text_beyond_ascii_when_it_is_in_the_body_then_it_comes_through():
+    fields = {"original_url": "https://example.com/ü🐿"}
+    event = http(body=json.dumps(fields, ensure_ascii=False))
+    del event["isBase64Encoded"]
+
+    assert Request(event).fields() == Request(fields).fields() == fields
+    assert Request(http(**encoded(event["body"].encode()))).fields() == fields
+
+
+TEXTS: list[Any] = [
+    *("", " ", "null", "true", "24", '"text"', "[]", '[{"original_url": "x"}]', "{", "{}}", "{'a': 1}", '{"a": 1,}'),
+    *("a=b", "e30=", "[" * 100_000, '{"a":' * 100_000, "9" * 5_000, "\ud800", "\x00", '{"a": NaN}', '{"a": -Infinity}'),
+    *(None, 42, ["e30="], {}),
+]
+BASE64: list[Any] = ["", "{}", "e30", "e30==\n=", "*** ***", "\u00fc", "\ud800", None, 42, ["e30="], {}]
+OCTETS = [b"\xff\xfe\xfd", b'{"original_url": "\xff"}', b"[]", b"", base64.b64encode(b"{}")]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, *({"body": body} for body in TEXTS), *({"body": body, "isBase64Encoded": True} for body in BASE64)]
+    + [encoded(body) for body in OCTETS],
+    ids=lambda more: ascii(more)[:40],
+)
+def test_given_a_body_that_is_not_a_json_object_when_read_then_it_is_refused(more):
+    with pytest.raises(ValidationError) as refusal:
+        Request(http(**more)).fields()
+
+    assert refusal.value.details == [{"field": "body", "message": "body must be a JSON object"}]
+
+
+@pytest.mark.parametrize("event", [[], None, "text", 42, True, ["original_url"]])
+def test_given_a_direct_invocation_without_an_object_when_read_then_it_is_refused(event):
+    with pytest.raises(ValidationError) as refusal:
+        Request(event).fields()
+
+    assert refusal.value.message == "body must be a JSON object"
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_given_a_number_longer_than_python_reads_when_read_then_it_is_still_huge(sign):
+    number = "-" * (sign < 0) + "9" * 5000
+
+    fields = Request(http(body=f'{{"ttl_hours": {number}}}')).fields()
+
+    assert fields["ttl_hours"] * sign > 10**3000
