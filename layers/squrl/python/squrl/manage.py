@@ -85,18 +85,17 @@ def page(  # noqa: PLR0913, PLR0917 (a list has that many sides)
         Unix seconds.
     """
     found: list[Link] = []
-    is_unfiltered = filters == Filters()
     for _ in range(PAGES):
         missing = limit - len(found)
-        part = store.page(owner, after, missing if is_unfiltered else min(PAGE, max(missing, limit)))
+        part = store.page(owner, after, missing if filters == Filters() else PAGE)
         wanted = [link for link in part.links if filters.accept(link, now)]
-        after = part.cursor
-        if len(wanted) > missing:  # the next page begins behind the last one that fits
-            found += wanted[:missing]
-            return Page(found, cursor_behind(found[-1], owner))
-        found += wanted
+        found += wanted[:missing]
+        # The next page begins behind the last one that fits.
+        after = cursor_behind(found[-1], owner) if len(wanted) > missing else part.cursor
         if after is None or len(found) == limit:
             break
+    if owner is not None and found:
+        found = [link for link in store.refreshed(found) if filters.accept(link, now)]
     return Page(found, after)
 
 

@@ -1,6 +1,6 @@
 """What the use cases need of the outside. `squrl.aws` has each port in AWS; the tests have each in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from squrl.clicks import Click
@@ -115,7 +115,9 @@ class LinkStore(Protocol):
         """Remove a link's row, so that its code is free; tell whether the row still was that link's, or gone."""
 
     def page(self, owner: str | None, after: Cursor | None, limit: int) -> Page:
-        """Return links of an owner, the newest first; or of everybody, in no order, where `owner` is ``None``.
+        """Return links of an owner, the newest first, as the index has them: without counts, perhaps a moment behind.
+
+        Without an owner (``None``) those of everybody, in no order.
 
         Parameters
         ----------
@@ -126,6 +128,9 @@ class LinkStore(Protocol):
         limit : int
             How many are looked at, 100 at most.
         """
+
+    def refreshed(self, links: Sequence[Link]) -> list[Link]:
+        """Return up to a hundred links as they are now, with their counts, in the same order; without those that went."""
 
 
 class SecretStore(Protocol):
