@@ -22,6 +22,7 @@ from squrl.web.answering import Operation, answer, attempt
 from squrl.web.request import DIRECT, Request, of_operator
 from squrl.web.response import Response
 
+telemetry.quiet_libraries()
 WIRING = Wiring(ManageSettings.from_environment(os.environ))
 
 LINKS = {

@@ -39,9 +39,9 @@ def import_links(call: Call) -> Response:
 def change_links(call: Call) -> Response:
     """Change up to a hundred links in the same way."""
     require(call.identity, Role.WRITE)
-    change = _object(call.request.fields(MAX_BODY).get("set"))
+    change = _object(call.request.fields(MAX_BODY).get("set"), "set must be a JSON object", "set")
     requests.read(requests.ChangeRequest, change)  # what is wrong with it is wrong for all
-    return _each(call, "short_codes", lambda short_code: change_one(call, str(short_code), change))
+    return _each(call, "short_codes", lambda entry: change_one(call, _code(entry), change), "set")
 
 
 def _made(call: Call, use_case: Callable[..., Shortened], request: requests.CreateRequest) -> Response:
@@ -52,10 +52,10 @@ def _made(call: Call, use_case: Callable[..., Shortened], request: requests.Crea
     return Response(201 if created else 200, call.link(link))
 
 
-def _each(call: Call, name: str, operation: Callable[[Any], Response]) -> Response:
+def _each(call: Call, name: str, operation: Callable[[Any], Response], *others: str) -> Response:
     """Answer each entry; those for which no time is left get a 503."""
     fields = call.request.fields(MAX_BODY)
-    if unknown := fields.keys() - {name, "set"}:
+    if unknown := fields.keys() - {name, *others}:
         field = str(min(unknown))[:100].encode(errors="replace").decode()
         raise ValidationError([{"field": field, "message": f"{field} is not a field of this request"}])
     results = []
@@ -71,7 +71,13 @@ def _out_of_time() -> Response:
     raise ServiceUnavailable("There was no time left for this entry; send it again")
 
 
-def _object(entry: Any) -> dict[str, Any]:  # noqa: ANN401 (a caller may send any JSON)
+def _object(entry: object, message: str = "every entry must be a JSON object", field: str = "links") -> dict[str, Any]:
     if not isinstance(entry, dict):
-        raise ValidationError([{"field": "body", "message": "every entry must be a JSON object"}])
+        raise ValidationError([{"field": field, "message": message}])
+    return entry
+
+
+def _code(entry: object) -> str:
+    if not isinstance(entry, str):
+        raise ValidationError([{"field": "short_codes", "message": "every entry must be a string"}])
     return entry

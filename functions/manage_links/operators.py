@@ -6,7 +6,7 @@ from call import Call
 
 from squrl import keys, requests
 from squrl.domains import DomainLists
-from squrl.errors import ServiceUnavailable
+from squrl.errors import ServiceUnavailable, ValidationError
 from squrl.keys import Role
 from squrl.links import timestamp
 from squrl.web.response import NO_STORE, Response
@@ -29,7 +29,10 @@ def list_keys(call: Call) -> Response:
 
 def revoke_key(call: Call) -> Response:
     """Revoke a key: it is refused everywhere within a minute."""
-    call.durable.remove_key(call.request.path_parameter("id"))
+    id_ = call.request.path_parameter("id")
+    if not keys.is_id(id_):  # a whole key, perhaps: nobody must believe that it was revoked
+        raise ValidationError([{"field": "id", "message": f"id must be the {keys.ID_LENGTH} characters behind sq_"}])
+    call.durable.remove_key(id_)
     return Response(204, headers=NO_STORE)
 
 

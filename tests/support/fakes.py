@@ -82,7 +82,8 @@ class FakeLinkStore:
     def _is_free(holder: Link, link: Link, now: int) -> bool:
         has_expired = holder.status == ACTIVE and not holder.is_live(now)
         if link.kind.owner and link.custom_code:
-            return holder.kind.owner == link.kind.owner and (has_expired or holder.status == DELETED)
+            is_relinquished = holder.status == DELETED and not holder.locked
+            return holder.kind.owner == link.kind.owner and (has_expired or is_relinquished)
         return holder.kind == link.kind and has_expired
 
     def find(self, kind: Kind, now: int) -> str | None:
@@ -94,7 +95,9 @@ class FakeLinkStore:
     def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
         self._begin("change")
         row = self.links.get(before.short_code)
-        decisive = ["created_at", "status", "expires_at", "locked", *(["revision"] if exactly else [])]
+        touches = any(getattr(before, name) != getattr(after, name) for name in ("status", "expires_at", "locked"))
+        decisive = ["created_at", "status", *(["expires_at", "locked"] if touches else [])]
+        decisive += ["revision"] if exactly else []
         if row is None or row.kind.owner != before.kind.owner:
             return None
         if any(getattr(row, name) != getattr(before, name) for name in decisive):
@@ -130,8 +133,9 @@ class FakeLinkStore:
 
     def refreshed(self, links: Sequence[Link]) -> list[Link]:
         self._begin("refreshed")
-        rows = (self.links.get(link.short_code) for link in links)
-        return [row for row in rows if row is not None]
+        rows = ((link, self.links.get(link.short_code)) for link in links)
+        same = [(row, link) for link, row in rows if row is not None and row.created_at == link.created_at]
+        return [row for row, link in same if row.kind.owner == link.kind.owner]
 
     def _put(self, link: Link) -> Link:
         self.links[link.short_code] = link

@@ -88,6 +88,11 @@ def make(name: str, owner: str, role: Role, now: int, expires_at: int | None) ->
     return Key(id_, _digest(secret), name, owner, role, now, expires_at), f"sq_{id_}_{secret}"
 
 
+def is_id(text: str) -> bool:
+    """Tell whether this can be a key's id."""
+    return re.fullmatch(rf"[A-Za-z0-9]{{{ID_LENGTH}}}", text) is not None
+
+
 def read(text: str) -> tuple[str, str] | None:
     """Return a key's id and its secret; ``None`` for what can't be a key."""
     parts = _TOKEN.fullmatch(text)

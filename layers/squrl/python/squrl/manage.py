@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from squrl import destinations
+from squrl import codes, destinations
 from squrl.authorize import require
 from squrl.errors import Forbidden, Gone, InvalidUrl, NotFound, PreconditionFailed, ValidationError
 from squrl.keys import Identity, Role
@@ -12,7 +12,7 @@ from squrl.links import ACTIVE, DELETED, DISABLED, Link
 from squrl.ports import Cursor, DomainPolicy, LinkStore, Page, Unavailable
 from squrl.requests import ChangeRequest
 
-ROUNDS = 5  # of reading and writing, where others change the same link
+ROUNDS = 100  # of reading and writing, where others change the same link; the invocation's time ends it sooner
 PAGES = 5  # of the table that one page of a list looks through, where filters leave little
 PAGE = 100  # links of each
 
@@ -62,7 +62,7 @@ def see(short_code: str, identity: Identity, store: LinkStore) -> Link:
     Throttled, Unavailable
         If the store didn't answer in time.
     """
-    link = store.get(short_code)
+    link = store.get(short_code) if codes.is_well_formed(short_code) else None
     if link is None or not identity.reaches(link.kind.owner):
         raise NotFound("There is no link with this code")
     return link
@@ -158,7 +158,7 @@ def change(  # noqa: PLR0913, PLR0917 (who changes what, when, how, and on what)
             raise Gone("The link was deleted")
         if link.kind.owner is None and fields != {"status"}:
             raise Forbidden("Of an anonymous link only the status can be changed")
-        if link.locked and identity.role < Role.ADMIN and "status" in fields:
+        if link.locked and identity.role < Role.ADMIN and "status" in fields and request.status == ACTIVE:
             raise Forbidden("An admin disabled this link")
         return _applied(link, request, destination, identity, now)
 
@@ -178,8 +178,9 @@ def delete(short_code: str, identity: Identity, store: LinkStore, revisions: Rev
     def deleted(link: Link) -> Link:
         if link.status == DELETED:
             return link
+        # It stays locked: else its owner could enable what an admin disabled, by deleting it and making it again.
         kind = link.kind._replace(original_url="")
-        return replace(link, kind=kind, status=DELETED, title=None, tags=frozenset(), creator_ip=None, locked=False)
+        return replace(link, kind=kind, status=DELETED, title=None, tags=frozenset(), creator_ip=None)
 
     _write(short_code, identity, store, deleted, revisions)
 
@@ -195,7 +196,7 @@ def release(short_code: str, identity: Identity, store: LinkStore) -> None:
         As for `change`.
     """
     require(identity, Role.ADMIN)
-    link = store.get(short_code)
+    link = store.get(short_code) if codes.is_well_formed(short_code) else None
     if link is not None and not store.release(link):
         raise Unavailable
 
@@ -238,7 +239,7 @@ def _applied(link: Link, request: ChangeRequest, destination: str | None, identi
     if "ttl_hours" in fields:
         changed = replace(changed, expires_at=kind.expires_at(now))
     if "title" in fields:
-        changed = replace(changed, title=request.title)
+        changed = replace(changed, title=request.title or None)
     if "tags" in fields:
         changed = replace(changed, tags=frozenset(request.tags or ()))
     if "status" in fields:

@@ -106,9 +106,9 @@ class LinkStore(Protocol):
     def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
         """Write what differs, and return the link as it then is; ``None`` if the row isn't as `before` any more.
 
-        What has to be as before is what the change rests on: which link it is, its owner, status and end; with
-        `exactly` its revision, too. So two changes at once both hold if they touch different fields, and no click is
-        lost.
+        What has to be as before is what the change rests on: which link it is, its owner and status; for a change of
+        status or end both, and the lock; with `exactly` the revision, too. So two changes at once both hold if they
+        touch different fields, and no click is lost.
         """
 
     def release(self, link: Link) -> bool:
@@ -130,7 +130,7 @@ class LinkStore(Protocol):
         """
 
     def refreshed(self, links: Sequence[Link]) -> list[Link]:
-        """Return up to a hundred links as they are now, with their counts, in the same order; without those that went."""
+        """Return up to a hundred links as they are now, with their counts, in the same order; without those gone."""
 
 
 class SecretStore(Protocol):

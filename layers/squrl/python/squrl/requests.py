@@ -13,25 +13,38 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from squrl import codes, keys
 from squrl.domains import DomainLists, read_entry
 from squrl.errors import Detail, ValidationError
-from squrl.links import seconds
+from squrl.links import seconds, timestamp
 
 MAX_TTL_HOURS = 87_600  # ten years
 MAX_TITLE = 120  # bytes of UTF-8
 MAX_ENTRIES = 100  # of one bulk request
-_LATEST = 10**11  # Unix seconds, the year 5138
+MAX_IMPORTED_CLICKS = 10**11
 
 _MAX_NAMED = 100  # unknown fields that an error names: an answer must not grow with the request
 _MAX_NAME = 100  # characters of an unknown field's name that an error repeats
 
-_BROKEN_RULES = {
+# What is said of any field of the wrong type, and of a field that breaks the rule it has.
+_BROKEN_TYPES = {
     "missing": "is required",
     "string_type": "must be a string",
     "int_type": "must be an integer",
-    "greater_than_equal": f"must be between 1 and {MAX_TTL_HOURS}",
-    "less_than_equal": f"must be between 1 and {MAX_TTL_HOURS}",
-    "literal_error": 'must be "301" or "302"',
-    "string_pattern_mismatch": "must be 3 to 20 letters, digits, underscores or hyphens",
     "string_unicode": "must be Unicode text, without lone surrogates",
+    "reserved": "is reserved",
+}
+_BROKEN_RULES = {
+    "custom_code": "must be 3 to 20 letters, digits, underscores or hyphens",
+    "short_code": "must be 1 to 64 letters, digits, underscores or hyphens",
+    "ttl_hours": f"must be between 1 and {MAX_TTL_HOURS}",
+    "redirect_type": 'must be "301" or "302"',
+    "title": f"must have at most {MAX_TITLE} bytes of UTF-8",
+    "tags": "must be a list of at most 10, each of 1 to 30 lower-case letters, digits or hyphens",
+    "owner": "must be 1 to 32 lower-case letters, digits or hyphens",
+    "status": 'must be "active" or "disabled"',
+    "created_at": "must be a time such as 2026-08-23T10:30:00Z",
+    "expires_at": "must be a time such as 2026-08-23T10:30:00Z",
+    "imported_clicks": f"must be between 0 and {MAX_IMPORTED_CLICKS}",
+    "name": f"must have 1 to {MAX_TITLE} bytes of UTF-8",
+    "role": 'must be "read", "write" or "admin"',
 }
 
 
@@ -55,15 +68,17 @@ def _is_not_reserved(code: str) -> str:
 
 def _fits(title: str) -> str:
     if len(title.encode()) > MAX_TITLE:
-        raise PydanticCustomError("title", f"must have at most {MAX_TITLE} bytes")
+        raise PydanticCustomError("title", "too long")
     return title
 
 
 def _is_time(text: str) -> str:
     try:
-        seconds(text)
+        at = seconds(text)
     except ValueError:
-        raise PydanticCustomError("time", "must be a time such as 2026-08-23T10:30:00Z") from None
+        at = -1
+    if at < 0 or timestamp(at) != text:  # lists are sorted by this text
+        raise PydanticCustomError("time", "not a time")
     return text
 
 
@@ -74,7 +89,7 @@ class _Request(BaseModel):
 Title = Annotated[str, Field(max_length=MAX_TITLE), AfterValidator(_fits)]
 Tags = Annotated[
     list[Annotated[str, Field(pattern="^[a-z0-9-]{1,30}$")]],
-    Field(max_length=10, json_schema_extra={"uniqueItems": True}),
+    Field(max_length=10),
 ]
 Owner = Annotated[str, Field(pattern=keys.OWNER_PATTERN)]
 
@@ -105,11 +120,13 @@ class CreateRequest(_Request):
 class ImportRequest(CreateRequest):
     """A link as another product left it: one entry of ``POST /links/import``."""
 
-    short_code: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] = Field(description="Its code.")
+    short_code: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_is_not_reserved)] = Field(
+        description="Its code; reserved are those of custom_code."
+    )
     created_at: Annotated[str, AfterValidator(_is_time)] | None = Field(None, description="UTC, 2026-08-23T10:30:00Z.")
     expires_at: Annotated[str, AfterValidator(_is_time)] | None = Field(None, description="UTC, 2026-08-23T10:30:00Z.")
     status: Literal["active", "disabled"] | None = Field(None, description="active if absent.")
-    imported_clicks: Annotated[int, Field(ge=0, le=_LATEST), BeforeValidator(_as_integer)] | None = Field(
+    imported_clicks: Annotated[int, Field(ge=0, le=MAX_IMPORTED_CLICKS), BeforeValidator(_as_integer)] | None = Field(
         None, description="What the other product had counted."
     )
 
@@ -161,7 +178,8 @@ def read(model: type[Model], fields: Mapping[str, Any]) -> Model:
     try:
         checked = model.model_validate(known)
     except PydanticError as error:
-        _refuse([_detail(each) for each in error.errors(include_url=False, include_input=False)], list(given))
+        details = {each["loc"][0]: _detail(each) for each in error.errors(include_url=False, include_input=False)}
+        _refuse(list(details.values()), list(given))
     if given:
         _refuse([], list(given))
     return checked
@@ -221,7 +239,9 @@ def _entry(entry: object) -> str | None:
 
 def _detail(error: ErrorDetails) -> Detail:
     field = str(error["loc"][0])
-    return {"field": field, "message": f"{field} {_BROKEN_RULES.get(error['type'], error['msg'])}"}
+    # A list's rule speaks of its entries, too.
+    rule = _BROKEN_RULES.get(field) if len(error["loc"]) > 1 else _BROKEN_TYPES.get(error["type"])
+    return {"field": field, "message": f"{field} {rule or _BROKEN_RULES[field]}"}
 
 
 def _refuse(details: list[Detail], unknown: list[str]) -> NoReturn:

@@ -7,8 +7,8 @@ from squrl import codes, destinations
 from squrl.errors import ConflictError, Detail, Gone, InvalidUrl, RateLimitExceeded, ValidationError
 from squrl.keys import Identity, Role
 from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link, seconds, timestamp
-from squrl.ports import Claimed, ClientLimiter, DomainPolicy, HeldBy, LinkStore, SecretStore, Unavailable
-from squrl.requests import CreateRequest, ImportRequest
+from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore, SecretStore, Unavailable
+from squrl.requests import MAX_TTL_HOURS, CreateRequest, ImportRequest
 
 
 class Caller(NamedTuple):
@@ -83,28 +83,14 @@ def shorten(request: CreateRequest, caller: Caller, now: int, ports: Ports, rule
     Throttled, Unavailable
         If the store didn't answer in time, or others hold all codes that were tried, which no one has seen yet.
     """
-    ports.domains.refresh()
-    owner = _owner(request, caller)
-    destination = destinations.accept(request.original_url, rules)
-    if not ports.domains.current().permits(destination):
-        raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
-    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours, owner)
-    link = Link(
-        short_code=request.custom_code or "",
-        kind=kind,
-        created_at=timestamp(now),
-        expires_at=kind.expires_at(now),
-        custom_code=request.custom_code is not None,
-        creator_ip=caller.address if caller.keeps_address else None,
-        title=request.title,
-        tags=frozenset(request.tags or ()),
-    )
+    link = _asked(request, caller, now, ports, rules)
+    kind = link.kind
     if request.custom_code is not None:
         shortened = _claim(link, ports.store, now)
         if shortened is None:
             raise ConflictError("custom_code is taken by another link")
         return shortened
-    if owner:  # the owner's custom and imported links are found, too
+    if kind.owner:  # the owner's custom and imported links are found, too
         short_code = ports.store.find(kind, now)
         found = short_code and _renewed(short_code, kind, ports.store, now)
         if found:
@@ -140,30 +126,56 @@ def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
 def import_link(request: ImportRequest, caller: Caller, now: int, ports: Ports, rules: destinations.Rules) -> Shortened:
     """Take a link over from another product, with its code, its times and what had been counted.
 
-    Parameters and errors are those of `shorten`. A code that leads to the same destination already is that link.
+    Parameters and errors are those of `shorten`. A code that leads to the same destination already is that link,
+    whatever else it has: so an import can be sent again.
     """
+    if request.custom_code not in {None, request.short_code}:
+        raise ValidationError([{"field": "custom_code", "message": "custom_code must be short_code, or absent"}])
+    link = _asked(request, caller, now, ports, rules)
+    expires_at = seconds(request.expires_at) if request.expires_at else link.expires_at
+    if expires_at is not None and request.ttl_hours is None:
+        # Only who asks for a lifetime gets a link that ends, so a link that ends has one.
+        hours = -((seconds(request.created_at or link.created_at) - expires_at) // 3600)
+        link = replace(link, kind=link.kind._replace(ttl_hours=min(max(hours, 1), MAX_TTL_HOURS)))
+    link = replace(
+        link,
+        short_code=request.short_code,
+        created_at=request.created_at or link.created_at,
+        expires_at=expires_at,
+        custom_code=True,
+        status=request.status or ACTIVE,
+        imported_clicks=request.imported_clicks or 0,
+    )
+    # Asked first, since a claim would take an expired link of the same owner for free, with the clicks that it has.
+    holder = ports.store.get(link.short_code)
+    if holder is None or holder.kind.original_url != link.kind.original_url:
+        claim = ports.store.claim(link, now)
+        if isinstance(claim, Claimed):
+            return Shortened(link, created=True)
+        holder = claim.link
+    if holder.kind.original_url != link.kind.original_url:
+        raise ConflictError("short_code is taken by another link")
+    return Shortened(holder, created=False)
+
+
+def _asked(request: CreateRequest, caller: Caller, now: int, ports: Ports, rules: destinations.Rules) -> Link:
+    """Return the link that a request asks for, once all that it names is accepted."""
     ports.domains.refresh()
+    owner = _owner(request, caller)
     destination = destinations.accept(request.original_url, rules)
     if not ports.domains.current().permits(destination):
         raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
-    owner = request.owner or (caller.identity.owner if caller.identity else None)
-    link = Link(
-        short_code=request.short_code,
-        kind=Kind(destination, request.redirect_type or "301", request.ttl_hours, owner),
-        created_at=request.created_at or timestamp(now),
-        expires_at=seconds(request.expires_at) if request.expires_at else None,
-        custom_code=True,
-        status=request.status or ACTIVE,
-        title=request.title,
+    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours, owner)
+    return Link(
+        short_code=request.custom_code or "",
+        kind=kind,
+        created_at=timestamp(now),
+        expires_at=kind.expires_at(now),
+        custom_code=request.custom_code is not None,
+        creator_ip=caller.address if caller.keeps_address else None,
+        title=request.title or None,
         tags=frozenset(request.tags or ()),
-        imported_clicks=request.imported_clicks or 0,
     )
-    if codes.is_reserved(link.short_code):
-        raise ConflictError("short_code is reserved")
-    claim = ports.store.claim(link, now)
-    if isinstance(claim, HeldBy) and claim.link.kind.original_url != destination:
-        raise ConflictError("short_code is taken by another link")
-    return Shortened(claim.link, created=isinstance(claim, Claimed))
 
 
 def _renewed(short_code: str, kind: Kind, store: LinkStore, now: int) -> Link | None:
@@ -175,7 +187,12 @@ def _renewed(short_code: str, kind: Kind, store: LinkStore, now: int) -> Link | 
 def _titled(link: Link, asked: Link, store: LinkStore) -> Link:
     """Give a link that was there the title and the tags that came with the request."""
     titled = replace(link, title=asked.title or link.title, tags=asked.tags or link.tags)
-    return link if titled == link else store.change(link, titled) or link
+    if titled == link:
+        return link
+    written = store.change(link, titled)
+    if written is None:  # somebody disabled or deleted the link at this moment
+        raise Unavailable
+    return written
 
 
 def _owner(request: CreateRequest, caller: Caller) -> str | None:
@@ -193,7 +210,9 @@ def _owner(request: CreateRequest, caller: Caller) -> str | None:
     owner = request.owner or (caller.identity.owner if caller.identity else None)
     if owner is None:
         given = {"title": request.title, "tags": request.tags}
-        details += [{"field": name, "message": f"{name} needs a key"} for name, value in given.items() if value]
+        details += [
+            {"field": name, "message": f"{name} needs a key"} for name, value in given.items() if value is not None
+        ]
     if details:
         raise ValidationError(details)
     return owner

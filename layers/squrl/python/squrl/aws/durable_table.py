@@ -66,8 +66,8 @@ class DurableTable:
         return _lists(answer["Attributes"])
 
     def find_key(self, id_: str) -> Key | None:
-        """See `KeyStore.find_key`. One attempt: the caller's request waits for it."""
-        answer = self._service.call("get_item", attempts=2, TableName=self._name, Key=_key(id_))
+        """See `KeyStore.find_key`. A consistent read: a new key works at once. Two attempts: a caller waits for it."""
+        answer = self._service.call("get_item", attempts=2, TableName=self._name, Key=_key(id_), ConsistentRead=True)
         return _read_key(answer["Item"]) if "Item" in answer else None
 
     def add_key(self, key: Key) -> bool:

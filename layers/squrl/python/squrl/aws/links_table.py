@@ -29,8 +29,10 @@ SECRET_ROW = "#secret"  # noqa: S105 (the key of the secret's row: no code can b
 _IS_LIVE = "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now)"
 _IS_FREE = "attribute_not_exists(short_code)"
 # An expired code is free for its own kind, and for its owner. A deleted one is free for the owner that it had, who asks
-# for it by name. A disabled link is never claimed: whoever took it down decides when it comes back.
+# for it by name. A disabled link is never claimed: whoever took it down decides when it comes back, and a locked one
+# that was deleted stays down.
 _HAS_EXPIRED = "#status = :active AND expires_at <= :now"
+_IS_RELINQUISHED = "#status = :deleted AND attribute_not_exists(locked)"
 _IS_OF_KIND = "original_url = :url AND redirect_type = :type AND ttl_hours = :hours"
 # The whole kind is repeated, since the code may have passed to another link. `expires_at < :new` keeps a duplicate
 # with a slow clock from shortening anybody's link.
@@ -116,7 +118,7 @@ class LinksTable:
         kind = link.kind
         free = [_IS_FREE]
         if kind.owner and link.custom_code:
-            free.append(f"({_is_owners(kind)} AND (({_HAS_EXPIRED}) OR #status = :deleted))")
+            free.append(f"({_is_owners(kind)} AND (({_HAS_EXPIRED}) OR ({_IS_RELINQUISHED})))")
         elif kind.ttl_hours is not None:  # else no link of this kind ever expires
             free.append(f"({_HAS_EXPIRED} AND {_IS_OF_KIND} AND {_is_owners(kind)})")
         condition: dict[str, Any] = {"ConditionExpression": " OR ".join(free)}
@@ -169,7 +171,11 @@ class LinksTable:
         old, new = to_item(before), to_item(after)
         sets = {name: value for name, value in new.items() if old.get(name) != value and name != "revision"}
         removes = old.keys() - new.keys()
-        decisive = ["created_at", "status", "owner", "expires_at", "locked", *(["revision"] if exactly else [])]
+        touched = sets.keys() | removes
+        decisive = ["created_at", "status", "owner"]
+        # When the row may go follows from status and end, and who may enable a link from its lock.
+        decisive += ["expires_at", "locked"] if touched & {"status", "expires_at", "collect_at", "locked"} else []
+        decisive += ["revision"] if exactly else []
         values = {f":old_{name}": old[name] for name in decisive if name in old}
         conditions = [
             f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in decisive
@@ -186,7 +192,7 @@ class LinksTable:
                 Key=_key(before.short_code),
                 UpdateExpression=update,
                 ConditionExpression=" AND ".join(conditions),
-                ExpressionAttributeNames={f"#{name}": name for name in {*decisive, *sets, *removes}},
+                ExpressionAttributeNames={f"#{name}": name for name in {*decisive, *touched}},
                 ExpressionAttributeValues={":one": {"N": "1"}}
                 | values
                 | {f":{name}": value for name, value in sets.items()},
@@ -244,7 +250,7 @@ class LinksTable:
             found |= {item["short_code"]["S"]: _link(item) for item in answer["Responses"][self._name]}
             missing = answer["UnprocessedKeys"].get(self._name, {}).get("Keys", [])
         rows = ((link, found.get(link.short_code)) for link in links)
-        return [row for link, row in rows if row is not None and row.created_at == link.created_at]
+        return [row for link, row in rows if row is not None and _is_same(row, link)]
 
     def _update(self, short_code: str, update: str, condition: str, values: dict[str, Any]) -> Link | None:
         """Update a link on a condition; return it as it is after that, whether or not the condition held."""
@@ -315,6 +321,11 @@ def _conditional(
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+def _is_same(row: Link, link: Link) -> bool:
+    """Tell whether a row still is a link's: its code may have passed to another one, even another owner's."""
+    return (row.created_at, row.kind.owner) == (link.created_at, link.kind.owner)
 
 
 def _is_owners(kind: Kind) -> str:

@@ -21,7 +21,7 @@ def seal(cursor: Cursor, of: str, secret: bytes) -> str:
         The stack's.
     """
     text = json.dumps(cursor, separators=(",", ":"), sort_keys=True).encode()
-    return base64.urlsafe_b64encode(_mac(text, of, secret) + text).decode().rstrip("=")
+    return _sealed(text, of, secret)
 
 
 def open_(sealed: str, of: str, secret: bytes) -> Cursor:
@@ -36,8 +36,9 @@ def open_(sealed: str, of: str, secret: bytes) -> Cursor:
         octets = base64.b64decode(sealed.encode() + b"=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
         octets = b""
-    mac, text = octets[:_LENGTH], octets[_LENGTH:]
-    if not hmac.compare_digest(mac, _mac(text, of, secret)):
+    text = octets[_LENGTH:]
+    # The whole is compared: base64 has several spellings for the same bytes.
+    if not hmac.compare_digest(_sealed(text, of, secret).encode(), sealed.encode(errors="replace")):
         raise ValidationError([{"field": "cursor", "message": "cursor does not belong to this list"}])
     cursor: Cursor = json.loads(text)
     return cursor
@@ -46,5 +47,6 @@ def open_(sealed: str, of: str, secret: bytes) -> Cursor:
 _LENGTH = 16  # bytes
 
 
-def _mac(text: bytes, of: str, secret: bytes) -> bytes:
-    return hmac.digest(secret, f"cursor {of} ".encode() + text, hashlib.sha256)[:_LENGTH]
+def _sealed(text: bytes, of: str, secret: bytes) -> str:
+    mac = hmac.digest(secret, f"cursor {of} ".encode() + text, hashlib.sha256)[:_LENGTH]
+    return base64.urlsafe_b64encode(mac + text).decode().rstrip("=")

@@ -81,7 +81,8 @@ class Request:
         if self._is_behind_cdn:  # such as 198.51.100.10:46532, an IPv6 address without brackets:
             # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-cloudfront-headers.html
             return self.header("cloudfront-viewer-address").rpartition(":")[0].strip("[]")
-        return str(self._http.get("sourceIp"))
+        address = self._http.get("sourceIp")
+        return address if isinstance(address, str) else None  # an operator's call has none
 
     def header(self, name: str) -> str:
         """Return a header by its name in lower case; empty if it isn't there."""
@@ -104,8 +105,16 @@ class Request:
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The query's parameters by name, decoded; a repeated one has its values joined by commas."""
-        return {name: str(value) for name, value in _mapping(self._event.get("queryStringParameters")).items()}
+        """The query's parameters by name, decoded; a repeated one has its values joined by commas.
+
+        An operator may have written them as JSON: ``true`` and ``50`` are the texts, ``null`` is absent.
+        """
+        given = _mapping(self._event.get("queryStringParameters"))
+        return {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in given.items()
+            if value is not None
+        }
 
     def token(self) -> str:
         """Return the key that the caller presents; empty if there is none. It is never taken from the URL.
