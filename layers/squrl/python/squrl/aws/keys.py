@@ -1,7 +1,6 @@
 """The keys as a process knows them: a request rarely has to wait for one."""
 
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 from squrl.keys import Key
@@ -19,22 +18,27 @@ class _Known(NamedTuple):
 
 
 class KnownKeys:
-    """What a process remembers between invocations."""
+    """What a process remembers between invocations.
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._keys: dict[str, _Known] = {}
+    Attributes
+    ----------
+    keys : dict
+        The answers of the store, with when it gave them, by the keys' ids: `MOST` at most.
+    """
+
+    def __init__(self) -> None:
+        self.keys: dict[str, _Known] = {}
 
     def get(self, id_: str, store: KeyStore) -> Key | None:
         """Return a key by its id, from memory or from the store."""
-        now = self._clock()
-        known = self._keys.get(id_)
+        now = time.time()
+        known = self.keys.get(id_)
         if known and 0 <= now - known.read_at < (FOUND_KEPT if known.key else MISSED_KEPT):
             return known.key
         key = store.find_key(id_)
-        if len(self._keys) >= MOST:
-            self._keys.clear()
-        self._keys[id_] = _Known(key, now)
+        if len(self.keys) >= MOST:
+            self.keys.clear()
+        self.keys[id_] = _Known(key, now)
         return key
 
 
