@@ -327,7 +327,7 @@ def test_given_an_import_when_sent_again_then_nothing_of_the_link_changes(store,
     "changes", [{"kind": kind()._replace(original_url="https://example.com/2")}, {"status": DELETED}]
 )
 def test_given_a_code_of_another_link_when_imported_then_it_is_a_conflict(store, changes):
-    holder = a_link("x", kind()._replace(original_url=""), **changes)
+    holder = a_link("x", **{"kind": kind()._replace(original_url="")} | changes)
     store.links["x"] = holder
 
     with pytest.raises(ConflictError):
