@@ -138,11 +138,11 @@ class Functions:
     """
 
     def __init__(self) -> None:
-        self.store = FakeLinkStore(*events.LINKS)
+        self.store = FakeLinkStore(*events.LINKS, *events.OWNED_LINKS)
         self.queue = FakeClickQueue()
         self.domains = FakeDomainPolicy()
         self.limiter = FakeClientLimiter()
-        self.durable = FakeDurableTable()
+        self.durable = FakeDurableTable(*events.KEYS)
         self.parameters: dict[str, str] = {}
         self.written: list[dict[str, Any]] = []
         self._loaded: dict[Any, ModuleType] = {}
