@@ -105,6 +105,9 @@ class FakeLinkStore:
         names = (field.name for field in fields(Link) if field.name not in {"kind", "revision"})
         changes = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
         kind = {name: value for name, value in after.kind._asdict().items() if value != getattr(before.kind, name)}
+        if after.status == DELETED:
+            changes |= {"title": None, "tags": frozenset(), "creator_ip": None}
+            kind["original_url"] = ""
         return self._put(replace(row, **changes, kind=row.kind._replace(**kind), revision=row.revision + 1))
 
     def release(self, link: Link) -> bool:

@@ -41,6 +41,7 @@ _ABSENT = ({"N": "None"}, {"S": None}, {"SS": None}, {"BOOL": None})
 _VALUE = re.compile(r":\w+")
 _STATUS = {"#status": "status"}  # a reserved word of DynamoDB's, as `owner` is
 _OWNER = {"#owner": "owner"}
+_ERASED = {"original_url", "title", "tags", "creator_ip"}  # with a deletion
 
 
 class LinksTable:
@@ -171,6 +172,8 @@ class LinksTable:
         old, new = to_item(before), to_item(after)
         sets = {name: value for name, value in new.items() if old.get(name) != value and name != "revision"}
         removes = old.keys() - new.keys()
+        if after.status == DELETED:
+            removes |= _ERASED  # what somebody else may have set meanwhile, too
         touched = sets.keys() | removes
         decisive = ["created_at", "status", "owner"]
         # When the row may go follows from status and end, and who may enable a link from its lock.
