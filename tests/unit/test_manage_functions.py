@@ -456,7 +456,7 @@ def test_given_a_link_that_an_admin_took_down_then_its_owner_gets_it_back_by_no_
 
 
 def test_given_an_anonymous_link_when_changed_then_an_admin_may_change_its_status_alone(functions):
-    change = {"body": {"status": "disabled"}, "code": NOBODYS}
+    change: dict[str, Any] = {"body": {"status": "disabled"}, "code": NOBODYS}
 
     assert call(functions, "PATCH /links/{short_code}", WRITE_TOKEN, **change).status == 404
     assert call(functions, "PATCH /links/{short_code}", ADMIN_TOKEN, **change).status == 200
