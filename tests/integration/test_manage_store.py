@@ -199,7 +199,7 @@ def test_given_no_link_any_more_when_changed_then_none_is_made(store, rows):
     assert rows.item(link.short_code) is None
 
 
-def test_given_what_was_set_meanwhile_when_a_link_is_deleted_then_that_is_erased_too(store, put, rows):
+def test_given_what_was_set_meanwhile_when_deleted_then_that_is_erased_too(store, put, rows):
     link = put()
     meanwhile: dict[str, Any] = {"title": "T", "tags": frozenset("t"), "creator_ip": "192.0.2.1", "kind": a_kind(24)}
     rows.put(replace(link, **meanwhile))
@@ -316,7 +316,7 @@ def test_given_links_of_one_second_when_paged_through_then_none_is_twice_or_miss
     assert sorted(listed(store, owner, 3)) == sorted(link.short_code for link in links)
 
 
-def test_given_everybodys_links_when_paged_through_then_all_are_there_but_the_secret(store, put):
+def test_given_everybodys_links_when_paged_then_all_are_there_but_the_secret(store, put):
     links = [put(a_kind(owner=owner)) for owner in ("us", "them", None)]
     if not isinstance(store, FakeLinkStore):
         store.secret()
@@ -377,7 +377,7 @@ class Counting:
         self.store._service.call = counted  # noqa: SLF001
 
 
-def test_given_ten_thousand_links_when_paged_through_amid_changes_then_it_is_complete(tables, many):
+def test_given_ten_thousand_links_when_paged_amid_changes_then_all_are_there_once(tables, many):
     done = threading.Event()
     extra: list[Link] = []
 
@@ -521,7 +521,7 @@ def test_given_two_owners_when_they_ask_two_hundred_times_at_once_then_each_has_
     assert tables.count(url) == 2
 
 
-def test_given_a_deleted_code_when_many_claim_it_at_once_then_its_owner_alone_has_it(tables, put_row):
+def test_given_a_deleted_code_when_many_claim_it_then_its_owner_alone_has_it(tables, put_row):
     for _ in range(5):
         holder = put_row(status=DELETED)
         links = [a_link(a_kind(owner=owner), short_code=holder.short_code, custom_code=True) for owner in "abcd"]
@@ -632,7 +632,7 @@ def test_given_many_changes_at_once_when_made_then_nobodys_entries_are_lost(list
     assert lists().read_domain_lists() == DomainLists(denied=frozenset(expected))
 
 
-def test_given_keys_and_lists_in_one_table_when_listed_then_neither_disturbs_the_other(lists):
+def test_given_keys_and_lists_in_one_table_then_neither_disturbs_the_other(lists):
     key, _ = keys.make("n", "a", Role.READ, NOW, None)
     lists().add_key(key)
     lists().change_domain_lists(DomainLists(denied=frozenset({"a.example"})), DomainLists())
@@ -641,7 +641,7 @@ def test_given_keys_and_lists_in_one_table_when_listed_then_neither_disturbs_the
     assert lists().read_domain_lists() == DomainLists(denied=frozenset({"a.example"}))
 
 
-def test_given_a_secret_row_when_an_admin_names_it_then_it_is_neither_seen_nor_changed(tables):
+def test_given_the_secrets_row_when_an_admin_names_it_then_it_is_not_touched(tables):
     secret = tables.store.secret()
     admin = Identity(Role.ADMIN, "us")
 

@@ -16,6 +16,7 @@ from squrl.manage import Filters, Ports
 from squrl.ports import Page, Unavailable
 from squrl.requests import ChangeRequest, read
 from tests.support.fakes import NOW, FakeDomainPolicy, FakeLinkStore, a_link
+from tests.support.functions import ROOT
 
 READER, WRITER, ADMIN = (Identity(role, "us") for role in Role)
 CALLERS = {"reader": READER, "writer": WRITER, "admin": ADMIN, "operator": OPERATOR}
@@ -238,7 +239,7 @@ def test_given_who_disables_a_link_then_only_a_foreign_admins_act_locks_it(ident
     assert change(store, {"status": "disabled"}, identity).locked is locks
 
 
-def test_given_a_locked_link_when_its_owner_changes_more_than_status_then_it_stays_locked():
+def test_given_a_locked_link_when_its_owner_changes_it_then_it_stays_locked():
     store = FakeLinkStore(a_link("abc", kind(), status=DISABLED, locked=True))
 
     changed = change(store, {"title": "New", "status": "disabled"})
@@ -416,7 +417,7 @@ def test_given_links_when_paged_through_then_all_are_there_newest_first(limit):
     assert all(len(page.links) == limit for page in found[:-2])
 
 
-def test_given_links_of_the_same_second_when_paged_through_then_none_is_twice_or_missing():
+def test_given_links_of_one_moment_when_paged_through_then_each_is_there_once():
     links = [a_link(f"code-{number}", kind()) for number in range(25)]
 
     found = pages(FakeLinkStore(*links), 4)
@@ -485,7 +486,7 @@ def test_given_filters_when_listed_then_each_has_to_hold(filters, expected, owne
     assert sorted(codes_in(found)) == sorted(expected)
 
 
-def test_given_a_filter_that_leaves_little_when_listed_then_a_bounded_part_is_looked_through():
+def test_given_a_filter_that_leaves_little_then_a_bounded_part_is_looked_through():
     links = links_of(1300)
     links[3] = replace(links[3], tags=frozenset({"rare"}))
     store = FakeLinkStore(*links)
@@ -498,7 +499,7 @@ def test_given_a_filter_that_leaves_little_when_listed_then_a_bounded_part_is_lo
     assert (codes_in(found), len(found)) == (["code-0003"], 3)
 
 
-def test_given_a_full_page_in_the_midst_of_a_part_when_paged_on_then_nothing_is_skipped():
+def test_given_a_page_full_amid_a_part_when_paged_on_then_nothing_is_skipped():
     links = [replace(link, tags=frozenset({"even"} if at % 2 else {"odd"})) for at, link in enumerate(links_of(90))]
 
     found = pages(FakeLinkStore(*links), 7, tag="even")
@@ -530,7 +531,7 @@ class Behind(FakeLinkStore):
             self.links = now
 
 
-def test_given_an_index_that_is_behind_when_listed_then_the_page_tells_how_links_are():
+def test_given_an_index_that_is_behind_when_listed_then_links_are_as_they_are():
     old = links_of(4)
     store = Behind(*old)
     store.links["code-0000"] = replace(old[0], click_count=5, title="New", revision=2)
@@ -543,7 +544,7 @@ def test_given_an_index_that_is_behind_when_listed_then_the_page_tells_how_links
     assert found.links == [store.links["code-0000"]]
 
 
-def test_given_a_code_that_passed_to_another_owner_in_that_second_then_it_is_not_shown():
+def test_given_a_code_that_passed_to_another_owner_when_listed_then_it_is_not_shown():
     (old,) = links_of(1)
     store = Behind(old)
     store.links[old.short_code] = replace(old, kind=kind("them"))
@@ -551,3 +552,9 @@ def test_given_a_code_that_passed_to_another_owner_in_that_second_then_it_is_not
     (found,) = pages(store)
 
     assert found.links == []
+
+
+def test_given_the_page_for_callers_then_it_says_how_far_a_filter_looks():
+    text = " ".join((ROOT / "docs/api.md").read_text().split())
+
+    assert f"look through at most {manage.PAGES * manage.PAGE} links a call" in text

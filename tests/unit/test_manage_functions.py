@@ -198,7 +198,7 @@ def test_given_anothers_link_or_none_when_called_then_they_can_not_be_told_apart
     assert answers[0][0] in {404, 403}
 
 
-def test_given_codes_of_others_in_a_bulk_when_changed_then_they_look_as_if_not_there(functions):
+def test_given_others_codes_in_a_bulk_when_changed_then_they_look_as_if_not_there(functions):
     codes = [CODE, THEIRS, NOBODYS, "no-such-code", "#secret", "x" * 5000, ""]
 
     answer = call(functions, "PATCH /links/bulk", body={"short_codes": codes, "set": {"title": "New"}})
@@ -220,7 +220,7 @@ def test_given_another_owner_in_a_list_when_asked_then_an_admin_is_needed(functi
 @pytest.mark.parametrize(
     "token", [READ_TOKEN, ADMIN_TOKEN, EXPIRED_TOKEN, "sq_abc"], ids=["read", "admin", "old", "bad"]
 )
-def test_given_any_answer_when_a_key_was_shown_then_it_is_not_kept_nor_the_key_written(functions, route, token):
+def test_given_any_answer_to_a_key_then_it_is_not_kept_nor_the_key_written(functions, route, token):
     arguments, _, _ = ROUTES[route]
 
     answer = call(functions, route, token, **arguments)
@@ -455,7 +455,7 @@ def test_given_a_link_that_an_admin_took_down_then_its_owner_gets_it_back_by_no_
     assert (again.status, functions.invoke("redirect", {"short_code": CODE})["status"]) == (409, 410)
 
 
-def test_given_an_anonymous_link_when_changed_then_an_admin_may_change_its_status_alone(functions):
+def test_given_an_anonymous_link_then_an_admin_may_change_its_status_alone(functions):
     change: dict[str, Any] = {"body": {"status": "disabled"}, "code": NOBODYS}
 
     assert call(functions, "PATCH /links/{short_code}", WRITE_TOKEN, **change).status == 404
@@ -499,7 +499,7 @@ def test_given_a_denied_domain_when_a_link_is_to_lead_there_then_it_is_refused(f
     assert (answer.status, answer.body["error"]) == (400, "InvalidUrl")
 
 
-def test_given_the_services_own_host_when_a_link_is_to_lead_there_then_it_is_refused(functions):
+def test_given_the_services_own_host_when_a_link_is_led_there_then_it_is_refused(functions):
     answer = call(functions, "PATCH /links/{short_code}", body={"original_url": f"{API}/x"}, code=CODE)
 
     assert (answer.status, answer.body["error"]) == (400, "InvalidUrl")
@@ -638,7 +638,7 @@ def test_given_a_bulk_when_sent_again_then_nothing_changes(functions):
 
 
 @pytest.mark.parametrize("error", [Throttled(), Unavailable(), KeyError("inside")], ids=repr)
-def test_given_a_store_that_fails_for_one_when_in_bulk_then_only_that_one_is_told_so(functions, error):
+def test_given_a_store_that_fails_for_one_in_bulk_then_only_that_one_is_told_so(functions, error):
     claim = functions.store.claim
 
     def failing(link: Any, now: int) -> Any:
@@ -838,7 +838,7 @@ def test_given_an_event_of_another_kind_when_invoked_then_nothing_is_done(functi
 
 
 @pytest.mark.parametrize("route", ["POST /keys", "GET /keys", "DELETE /keys/{id}", "GET /domains", "PATCH /domains"])
-def test_given_an_operators_route_when_it_comes_through_the_api_then_there_is_nothing(functions, route):
+def test_given_an_operators_route_when_the_api_sends_it_then_there_is_nothing(functions, route):
     answer = call(functions, route, BOSS_TOKEN, {"name": "n", "owner": "o", "role": "admin"})
 
     assert (answer.status, len(functions.durable.keys)) == (404, 6 + len(events.KEYS))
@@ -899,7 +899,7 @@ def test_given_the_domain_lists_when_changed_then_the_lists_are_answered(functio
     assert operate(functions, "GET", "/domains") == (200, lists)
 
 
-def test_given_routes_when_an_operators_path_fits_two_then_the_one_without_parts_goes_first():
+def test_given_a_path_that_fits_two_routes_then_the_one_without_parts_goes_first():
     routes = ["GET /links/{short_code}", "GET /links/bulk", "GET /links/{short_code}/x"]
 
     found = [of_operator({"method": "GET", "path": path}, routes) for path in ("/links/bulk", "/links/a", "/links/a/b")]

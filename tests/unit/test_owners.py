@@ -305,7 +305,7 @@ def test_given_an_end_when_imported_then_the_link_has_a_lifetime(store, fields, 
     assert (link.expires_at, link.kind.ttl_hours) == (expires_at, ttl_hours)
 
 
-def test_given_an_imported_link_that_ends_then_who_asks_for_one_without_end_gets_another(store):
+def test_given_an_imported_link_that_ends_then_it_is_not_shared_as_one_without_end(store):
     take_over(store, owner="us", expires_at=timestamp(NOW + 5400))
 
     link, created = ask(store, US)
