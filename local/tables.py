@@ -135,9 +135,10 @@ def _ensure_table(client: "DynamoDBClient", request: dict[str, Any], time_to_liv
         current = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
         if current["TimeToLiveStatus"] == "DISABLED":
             attribute = time_to_live["AttributeName"]
-            client.update_time_to_live(
-                TableName=name, TimeToLiveSpecification={"AttributeName": attribute, "Enabled": True}
-            )
+            with suppress(client.exceptions.ClientError):  # another start of the stack was faster
+                client.update_time_to_live(
+                    TableName=name, TimeToLiveSpecification={"AttributeName": attribute, "Enabled": True}
+                )
 
 
 def _index(index: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,9 +22,7 @@ from squrl.ports import StoreError
 from squrl.settings import RedirectSettings
 from squrl.web.answering import answer
 from squrl.web.request import DIRECT, Request
-from squrl.web.response import Response, location
-
-PERMANENT_MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
+from squrl.web.response import PERMANENT_MAX_AGE, Response, location
 
 telemetry.quiet_libraries()
 SETTINGS = RedirectSettings.from_environment(os.environ)
@@ -88,7 +86,7 @@ def _count(followed: Followed) -> None:
 
 
 def _redirect(link: Link, now: int) -> Response:
-    destination, redirect_type, _ = link.kind
+    destination, redirect_type = link.kind.original_url, link.kind.redirect_type
     if redirect_type == "301":
         left = PERMANENT_MAX_AGE if link.expires_at is None else min(PERMANENT_MAX_AGE, link.expires_at - now)
         caching = f"public, max-age={left}"

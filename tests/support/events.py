@@ -1,10 +1,13 @@
 """The sample events in events/, and what each is answered once `LINKS` are in the table."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
-from squrl.links import DISABLED, Kind, Link
+from squrl import keys
+from squrl.keys import Role
+from squrl.links import DELETED, DISABLED, Kind, Link
 
 FOLDER = Path(__file__).parents[2] / "events"
 
@@ -20,6 +23,28 @@ LINKS = (
         custom_code=True,
         status=DISABLED,
     ),
+)
+
+# Links with owners, and the keys that the sample events for managing show, whose texts are fixed.
+OWNED_LINKS = (
+    Link(
+        "summer-sale",
+        Kind("https://example.com/sale", "302", 720, "marketing"),
+        "2026-11-22T10:30:00Z",
+        1_900_000_000,
+        custom_code=True,
+        title="Summer sale",
+        tags=frozenset({"shop"}),
+        revision=4,
+    ),
+    Link("theirs", Kind("https://example.com/theirs", "301", None, "sales"), "2026-11-22T10:30:00Z", None),
+    Link("nobodys", Kind("https://example.com/nobodys", "301", None), "2026-11-22T10:30:00Z", None),
+    Link("deleted", Kind("", "301", None, "marketing"), "2026-11-22T10:30:00Z", None, status=DELETED),
+)
+SECRET_TEXT = ("SampleEventsOnly" * 3)[: keys.SECRET_LENGTH]
+KEYS = tuple(
+    keys.Key(id_, hashlib.sha256(SECRET_TEXT.encode()).digest(), "sample", "marketing", role, 1_795_343_400)
+    for id_, role in {"Reader01": Role.READ, "Writer01": Role.WRITE, "Admin001": Role.ADMIN}.items()
 )
 
 # file: status, and the error's name or None
@@ -52,6 +77,64 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "redirect/direct_not_found.json": (404, "NotFound"),
     "redirect/direct_gone.json": (410, "Gone"),
     "redirect/direct_validation_error.json": (400, "ValidationError"),
+}
+
+ANSWERS |= {
+    "manage_links/http_list.json": (200, None),
+    "manage_links/http_list_validation_error.json": (400, "ValidationError"),
+    "manage_links/http_list_forbidden.json": (403, "Forbidden"),
+    "manage_links/http_list_unauthorized.json": (401, "Unauthorized"),
+    "manage_links/http_see.json": (200, None),
+    "manage_links/http_see_not_found.json": (404, "NotFound"),
+    "manage_links/http_see_unauthorized.json": (401, "Unauthorized"),
+    "manage_links/http_change.json": (200, None),
+    "manage_links/http_change_if_match.json": (200, None),
+    "manage_links/http_change_disable.json": (200, None),
+    "manage_links/http_change_invalid_url.json": (400, "InvalidUrl"),
+    "manage_links/http_change_validation_error.json": (400, "ValidationError"),
+    "manage_links/http_change_forbidden.json": (403, "Forbidden"),
+    "manage_links/http_change_not_found.json": (404, "NotFound"),
+    "manage_links/http_change_gone.json": (410, "Gone"),
+    "manage_links/http_change_precondition_failed.json": (412, "PreconditionFailed"),
+    "manage_links/http_change_payload_too_large.json": (413, "PayloadTooLarge"),
+    "manage_links/http_delete.json": (204, None),
+    "manage_links/http_delete_again.json": (204, None),
+    "manage_links/http_delete_release.json": (204, None),
+    "manage_links/http_delete_forbidden.json": (403, "Forbidden"),
+    "manage_links/http_delete_not_found.json": (404, "NotFound"),
+    "manage_links/http_delete_precondition_failed.json": (412, "PreconditionFailed"),
+    "manage_links/http_bulk_create.json": (200, None),
+    "manage_links/http_bulk_create_validation_error.json": (400, "ValidationError"),
+    "manage_links/http_bulk_create_forbidden.json": (403, "Forbidden"),
+    "manage_links/http_bulk_change.json": (200, None),
+    "manage_links/http_bulk_change_validation_error.json": (400, "ValidationError"),
+    "manage_links/http_import.json": (200, None),
+    "manage_links/http_import_forbidden.json": (403, "Forbidden"),
+    "manage_links/http_import_validation_error.json": (400, "ValidationError"),
+    "manage_links/direct_list.json": (200, None),
+    "manage_links/direct_list_of_owner.json": (200, None),
+    "manage_links/direct_list_validation_error.json": (400, "ValidationError"),
+    "manage_links/direct_see.json": (200, None),
+    "manage_links/direct_see_not_found.json": (404, "NotFound"),
+    "manage_links/direct_change.json": (200, None),
+    "manage_links/direct_change_validation_error.json": (400, "ValidationError"),
+    "manage_links/direct_change_gone.json": (410, "Gone"),
+    "manage_links/direct_change_forbidden.json": (403, "Forbidden"),
+    "manage_links/direct_delete.json": (204, None),
+    "manage_links/direct_delete_release.json": (204, None),
+    "manage_links/direct_bulk_create.json": (200, None),
+    "manage_links/direct_bulk_change.json": (200, None),
+    "manage_links/direct_import.json": (200, None),
+    "manage_links/direct_make_key.json": (201, None),
+    "manage_links/direct_make_key_validation_error.json": (400, "ValidationError"),
+    "manage_links/direct_list_keys.json": (200, None),
+    "manage_links/direct_revoke_key.json": (204, None),
+    "manage_links/direct_revoke_key_validation_error.json": (400, "ValidationError"),
+    "manage_links/direct_see_domains.json": (200, None),
+    "manage_links/direct_change_domains.json": (200, None),
+    "manage_links/direct_change_domains_validation_error.json": (400, "ValidationError"),
+    "manage_links/direct_not_found.json": (404, "NotFound"),
+    "manage_links/direct_validation_error.json": (400, "ValidationError"),
 }
 
 # file: the messages that have to come again, and the clicks that are counted on hello-squrl
@@ -88,5 +171,7 @@ def status_and_error(name: str, answer: dict[str, Any]) -> tuple[int, str | None
     if "/http" in name:
         body = json.loads(answer["body"]) if answer["body"] else {}
         return answer["statusCode"], body.get("error")
+    if name.startswith("manage_links/"):
+        return answer["status"], (answer["body"] or {}).get("error")
     successful = 301 if name.startswith("redirect/") else ANSWERS[name][0]
     return answer.get("status", successful), answer.get("error")

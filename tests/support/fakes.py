@@ -1,13 +1,14 @@
 """The ports in memory. The store is held to the real one's behaviour by tests/integration/test_store_contract.py."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 from squrl.clicks import Click
 from squrl.domains import DomainLists
-from squrl.links import ACTIVE, DISABLED, Kind, Link, timestamp
-from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted
+from squrl.keys import Key
+from squrl.links import ACTIVE, DELETED, Kind, Link, timestamp
+from squrl.ports import Claimed, Counted, Cursor, HeldBy, LateClicks, NotCounted, Page
 
 NOW = 1_800_000_000  # 2027-01-15T08:00:00Z: the first second of a minute, and of an hour
 FOREVER = Kind("https://example.com/", "301", None)
@@ -68,27 +69,76 @@ class FakeLinkStore:
             return link
         expires_at = kind.expires_at(now)
         is_later = expires_at is not None and link.expires_at < expires_at
-        return self._put(replace(link, expires_at=expires_at)) if is_later else link
+        return self._put(replace(link, expires_at=expires_at, revision=link.revision + 1)) if is_later else link
 
     def claim(self, link: Link, now: int) -> Claimed | HeldBy:
         self._begin("claim")
         holder = self.links.get(link.short_code)
-        is_its_own = holder is not None and holder.kind == link.kind and holder.status == ACTIVE
-        if holder is not None and (not is_its_own or holder.is_live(now)):
+        if holder is not None and not self._is_free(holder, link, now):
             return HeldBy(holder)
         return Claimed(self._put(link))
 
-    def disable(self, short_code: str) -> Link | None:
-        self._begin("disable")
-        return self._with_status(short_code, DISABLED)
+    @staticmethod
+    def _is_free(holder: Link, link: Link, now: int) -> bool:
+        has_expired = holder.status == ACTIVE and not holder.is_live(now)
+        if link.kind.owner and link.custom_code:
+            is_relinquished = holder.status == DELETED and not holder.locked
+            return holder.kind.owner == link.kind.owner and (has_expired or is_relinquished)
+        return holder.kind == link.kind and has_expired
 
-    def enable(self, short_code: str) -> Link | None:
-        self._begin("enable")
-        return self._with_status(short_code, ACTIVE)
+    def find(self, kind: Kind, now: int) -> str | None:
+        self._begin("find")
+        links = sorted(self.links.values(), key=lambda link: link.created_at)
+        entries = [link for link in links if link.kind.original_url == kind.original_url][:25]
+        return next((link.short_code for link in entries if link.kind == kind and link.is_live(now)), None)
 
-    def _with_status(self, short_code: str, status: str) -> Link | None:
-        link = self.links.get(short_code)
-        return link and self._put(replace(link, status=status))
+    def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
+        self._begin("change")
+        row = self.links.get(before.short_code)
+        touches = any(getattr(before, name) != getattr(after, name) for name in ("status", "expires_at", "locked"))
+        decisive = ["created_at", "status", *(["expires_at", "locked"] if touches else [])]
+        decisive += ["revision"] if exactly else []
+        if row is None or row.kind.owner != before.kind.owner:
+            return None
+        if any(getattr(row, name) != getattr(before, name) for name in decisive):
+            return None
+        names = (field.name for field in fields(Link) if field.name not in {"kind", "revision"})
+        changes = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
+        kind = {name: value for name, value in after.kind._asdict().items() if value != getattr(before.kind, name)}
+        if after.status == DELETED:
+            changes |= {"title": None, "tags": frozenset(), "creator_ip": None}
+            kind["original_url"] = ""
+        return self._put(replace(row, **changes, kind=row.kind._replace(**kind), revision=row.revision + 1))
+
+    def release(self, link: Link) -> bool:
+        self._begin("release")
+        row = self.links.get(link.short_code)
+        if row is not None and row.created_at != link.created_at:
+            return False
+        self.links.pop(link.short_code, None)
+        return True
+
+    def page(self, owner: str | None, after: Cursor | None, limit: int) -> Page:
+        self._begin("page")
+        links = [link for link in self.links.values() if owner is None or link.kind.owner == owner]
+        links.sort(key=lambda link: (link.created_at, link.short_code), reverse=True)
+        if after is not None:
+            at = (after.get("created_at"), after["short_code"])
+            links = [link for link in links if owner is None or (link.created_at, link.short_code) < at]
+            if owner is None:
+                codes = [link.short_code for link in links]
+                links = links[codes.index(after["short_code"]) + 1 :]
+        shown, more = links[:limit], links[limit:]
+        keys = {"short_code": shown[-1].short_code} if more else None
+        if keys and owner is not None:
+            keys |= {"owner": owner, "created_at": shown[-1].created_at}
+        return Page(shown, keys)
+
+    def refreshed(self, links: Sequence[Link]) -> list[Link]:
+        self._begin("refreshed")
+        rows = ((link, self.links.get(link.short_code)) for link in links)
+        same = [(row, link) for link, row in rows if row is not None and row.created_at == link.created_at]
+        return [row for row, link in same if row.kind.owner == link.kind.owner]
 
     def _put(self, link: Link) -> Link:
         self.links[link.short_code] = link
@@ -144,3 +194,33 @@ class FakeClientLimiter:
     def permits(self, address: str, now: int) -> bool:  # noqa: ARG002 (as the real one)
         self.asked.append(address)
         return self.is_within_limit
+
+
+class FakeDurableTable:
+    """Keys and domain lists in memory: a `KeyRegistry` and a `DomainRegistry`."""
+
+    def __init__(self, *keys: Key) -> None:
+        self.keys = {key.id: key for key in keys}
+        self.lists = DomainLists()
+        self.asked: list[str] = []
+
+    def find_key(self, id_: str) -> Key | None:
+        self.asked.append(id_)
+        return self.keys.get(id_)
+
+    def add_key(self, key: Key) -> bool:
+        return self.keys.setdefault(key.id, key) is key
+
+    def list_keys(self) -> list[Key]:
+        return list(self.keys.values())
+
+    def remove_key(self, id_: str) -> None:
+        self.keys.pop(id_, None)
+
+    def read_domain_lists(self) -> DomainLists:
+        return self.lists
+
+    def change_domain_lists(self, add: DomainLists, remove: DomainLists) -> DomainLists:
+        parts = zip(self.lists, add, remove, strict=True)
+        self.lists = DomainLists(*((old | added) - removed for old, added, removed in parts))
+        return self.lists

@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import cache
@@ -19,11 +20,23 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from squrl import telemetry
 from tests.support import events
-from tests.support.fakes import FakeClickQueue, FakeClientLimiter, FakeDomainPolicy, FakeLinkStore, FakeSecretStore
+from tests.support.fakes import (
+    FakeClickQueue,
+    FakeClientLimiter,
+    FakeDomainPolicy,
+    FakeDurableTable,
+    FakeLinkStore,
+    FakeSecretStore,
+)
 from tests.template.stack import Stack, read
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = {"create_url": "CreateUrlFunction", "redirect": "RedirectFunction", "count_clicks": "CountClicksFunction"}
+FOLDERS = {
+    "create_url": "CreateUrlFunction",
+    "redirect": "RedirectFunction",
+    "count_clicks": "CountClicksFunction",
+    "manage_links": "ManageLinksFunction",
+}
 ACCOUNT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_ACCESS_KEY_ID": "any",
@@ -70,8 +83,11 @@ def load(function: str, environment: dict[str, str]) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    with patch.dict(os.environ, environment):
+    folder = str(ROOT / "functions" / function)
+    with patch.dict(os.environ, environment), patch.object(sys, "path", [folder, *sys.path]):
         spec.loader.exec_module(module)
+    own = [name for name, each in sys.modules.items() if str(getattr(each, "__file__", "")).startswith(folder)]
+    module.__dict__["modules"] = [module, *(sys.modules.pop(name) for name in own)]  # where its names are
     return module
 
 
@@ -128,7 +144,7 @@ class Functions:
 
     Attributes
     ----------
-    store, queue, domains, limiter
+    store, queue, domains, limiter, durable
         The fakes, which all functions share.
     parameters : dict of str to str
         The stack's, for the next invocations.
@@ -137,10 +153,11 @@ class Functions:
     """
 
     def __init__(self) -> None:
-        self.store = FakeLinkStore(*events.LINKS)
+        self.store = FakeLinkStore(*events.LINKS, *events.OWNED_LINKS)
         self.queue = FakeClickQueue()
         self.domains = FakeDomainPolicy()
         self.limiter = FakeClientLimiter()
+        self.durable = FakeDurableTable(*events.KEYS)
         self.parameters: dict[str, str] = {}
         self.written: list[dict[str, Any]] = []
         self._loaded: dict[Any, ModuleType] = {}
@@ -154,11 +171,14 @@ class Functions:
             "SqsClickQueue": lambda *_: self.queue,
             "RememberedDomainLists": lambda *_: self.domains,
             "TableClientLimiter": lambda *_, **__: self.limiter,
+            "DurableTable": lambda *_: self.durable,
+            "RememberedKeys": lambda *_: self.durable,
         }
         with ExitStack() as stack:
             for name, fake in ports.items():
-                if hasattr(module, name):
-                    stack.enter_context(patch.object(module, name, fake))
+                for each in module.modules:
+                    if hasattr(each, name):
+                        stack.enter_context(patch.object(each, name, fake))
             self.written = stack.enter_context(as_lambda(environment))
             answer = module.lambda_handler(event, Context(remaining_ms))
         json.dumps(answer, ensure_ascii=False).encode()

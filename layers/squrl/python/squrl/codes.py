@@ -58,8 +58,8 @@ def derive(kind: Kind, probe: int, secret: bytes) -> str:
     Everyone who makes the same link at the same time gets the same code, so that the table's key decides who was
     first. Who doesn't know the secret can't work out, and squat, the codes of a destination.
     """
-    # A destination holds no white space, so no two requests give the same text.
-    text = f"{probe} {kind.redirect_type} {kind.ttl_hours} {kind.original_url}"
+    # Neither an owner nor a destination holds white space, so no two requests give the same text.
+    text = f"{probe} {kind.owner or ''} {kind.redirect_type} {kind.ttl_hours} {kind.original_url}"
     number = int.from_bytes(hmac.digest(secret, text.encode(), hashlib.sha256), "big")
     digits = []
     for _ in range(LENGTH):
@@ -68,9 +68,9 @@ def derive(kind: Kind, probe: int, secret: bytes) -> str:
     return "".join(digits)
 
 
-def draw() -> str:
-    """Return a random code."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+def draw(length: int = LENGTH) -> str:
+    """Return random characters of a code, from the system's random source."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(length))
 
 
 def candidates(kind: Kind, secret: bytes) -> Iterator[str]:

@@ -72,10 +72,25 @@ class Gone(SqurlError):
     status = 410
 
 
+class Unauthorized(SqurlError):
+    """There is no key where one is needed, or none that is valid."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("A valid key is needed: send 'Authorization: Bearer sq_...'; an operator makes one: make key")
+
+
 class Forbidden(SqurlError):
-    """The request comes from a page or through a door that isn't allowed."""
+    """The key's role is too low, or the request comes from a page or through a door that isn't allowed."""
 
     status = 403
+
+
+class PreconditionFailed(SqurlError):
+    """``If-Match`` doesn't hold: somebody else changed the link first."""
+
+    status = 412
 
 
 class PayloadTooLarge(SqurlError):

@@ -1,10 +1,11 @@
 """What the use cases need of the outside. `squrl.aws` has each port in AWS; the tests have each in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from squrl.clicks import Click
 from squrl.domains import DomainLists
+from squrl.keys import Key
 from squrl.links import Kind, Link
 
 
@@ -69,6 +70,16 @@ class LateClicks(NamedTuple):
     discarded: int
 
 
+Cursor = dict[str, str]  # where a list goes on: the keys of the last link that was looked at
+
+
+class Page(NamedTuple):
+    """A part of a list, and where the next one begins; ``None`` at the end."""
+
+    links: list[Link]
+    cursor: Cursor | None
+
+
 class LinkStore(Protocol):
     """The links. Times are Unix seconds.
 
@@ -104,11 +115,40 @@ class LinkStore(Protocol):
         printed link in the second of its expiry.
         """
 
-    def disable(self, short_code: str) -> Link | None:
-        """Take a link down for good: nothing makes, renews, claims or collects it. ``None`` if there is no link."""
+    def find(self, kind: Kind, now: int) -> str | None:
+        """Return the code of a live link of this kind, of those that the index has (eventually consistent).
 
-    def enable(self, short_code: str) -> Link | None:
-        """Bring a disabled link back; it ends when it would have ended. ``None`` if there is no link."""
+        The oldest 25 links to a destination are looked at, and no more.
+        """
+
+    def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
+        """Write what differs, and return the link as it then is; ``None`` if the row isn't as `before` any more.
+
+        What has to be as before is what the change rests on: which link it is, its owner and status; for a change of
+        status or end both, and the lock; with `exactly` the revision, too. So two changes at once both hold if they
+        touch different fields, and no click is lost.
+        """
+
+    def release(self, link: Link) -> bool:
+        """Remove a link's row, so that its code is free; tell whether the row still was that link's, or gone."""
+
+    def page(self, owner: str | None, after: Cursor | None, limit: int) -> Page:
+        """Return links of an owner, the newest first, as the index has them: without counts, perhaps a moment behind.
+
+        Without an owner (``None``) those of everybody, in no order.
+
+        Parameters
+        ----------
+        owner : str or None
+            Whose.
+        after : Cursor or None
+            Where the page before ended.
+        limit : int
+            How many are looked at, 100 at most.
+        """
+
+    def refreshed(self, links: Sequence[Link]) -> list[Link]:
+        """Return up to a hundred links as they are now, with their counts, in the same order; without those gone."""
 
 
 class SecretStore(Protocol):
@@ -122,6 +162,36 @@ class SecretStore(Protocol):
         Throttled, Unavailable
             If it can't be had.
         """
+
+
+class KeyStore(Protocol):
+    """Knows the keys."""
+
+    def find_key(self, id_: str) -> Key | None:
+        """Return a key by its id."""
+
+
+class KeyRegistry(KeyStore, Protocol):
+    """Keeps the keys."""
+
+    def add_key(self, key: Key) -> bool:
+        """Write a new key; tell whether its id was free."""
+
+    def list_keys(self) -> list[Key]:
+        """Return all keys."""
+
+    def remove_key(self, id_: str) -> None:
+        """Remove a key, if it is there."""
+
+
+class DomainRegistry(Protocol):
+    """Keeps the domain lists."""
+
+    def read_domain_lists(self) -> DomainLists:
+        """Return the lists as they are now."""
+
+    def change_domain_lists(self, add: DomainLists, remove: DomainLists) -> DomainLists:
+        """Add and remove entries in one update, which loses nobody else's; return the lists."""
 
 
 class ClickQueue(Protocol):

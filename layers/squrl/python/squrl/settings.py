@@ -102,13 +102,11 @@ class RedirectSettings(ApiSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CreateSettings(ApiSettings):
-    """What the create function needs besides.
+class ManageSettings(ApiSettings):
+    """What the managing function needs besides.
 
     Attributes
     ----------
-    ephemeral_table_name : str
-        The table that has how often clients asked.
     base_url : str
         What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
         the host that the caller used.
@@ -116,20 +114,13 @@ class CreateSettings(ApiSettings):
         Whether links may lead to private addresses and names.
     store_creator_ip : bool
         Whether a link keeps the address of its creator.
-    creates_per_minute_per_client : int
-        How often a client may ask for a link; 0 for any number.
-    client_key_id : str
-        The HMAC key in KMS under which clients are counted; empty where none is limited.
     cors_origin : str
         Whose web pages may call the API; ``*`` for all, empty for none.
     """
 
-    ephemeral_table_name: str
     base_url: str
     allow_private_destinations: bool
     store_creator_ip: bool
-    creates_per_minute_per_client: int
-    client_key_id: str
     cors_origin: str
 
     def __post_init__(self) -> None:
@@ -138,14 +129,41 @@ class CreateSettings(ApiSettings):
             raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
         if self.origin_secret and not self.origins:
             raise SettingsError("BASE_URL must be set where ORIGIN_SECRET is: a CDN has a host of its own")
-        if not _KEY_ID.fullmatch(self.client_key_id):
-            raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")
 
     @property
     def origins(self) -> tuple[str, ...]:
         """Where the stack is known to answer; short URLs start with the first of them."""
         domain = f"https://{self.domain_name}" if self.domain_name else ""
         return tuple(origin for origin in (self.base_url, domain) if origin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateSettings(ManageSettings):
+    """What the create function needs besides.
+
+    Attributes
+    ----------
+    ephemeral_table_name : str
+        The table that has how often clients asked.
+    create_access : str
+        Who may create: ``key``, or ``anyone``.
+    creates_per_minute_per_client : int
+        How often a client may ask for a link; 0 for any number.
+    client_key_id : str
+        The HMAC key in KMS under which clients are counted; empty where none is limited.
+    """
+
+    ephemeral_table_name: str
+    create_access: str
+    creates_per_minute_per_client: int
+    client_key_id: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.create_access not in {"key", "anyone"}:
+            raise SettingsError("CREATE_ACCESS must be key or anyone")
+        if not _KEY_ID.fullmatch(self.client_key_id):
+            raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")
 
 
 def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | bool | int:  # noqa: ANN401 (a field's type)

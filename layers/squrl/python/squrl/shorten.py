@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from squrl import codes, destinations
-from squrl.errors import ConflictError, Gone, InvalidUrl, RateLimitExceeded
-from squrl.links import DISABLED, Kind, Link, timestamp
+from squrl.errors import ConflictError, Detail, Gone, InvalidUrl, RateLimitExceeded, ValidationError
+from squrl.keys import Identity, Role
+from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link, seconds, timestamp
 from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore, SecretStore, Unavailable
-from squrl.requests import CreateRequest
+from squrl.requests import MAX_TTL_HOURS, CreateRequest, ImportRequest
 
 
 class Caller(NamedTuple):
@@ -15,12 +16,15 @@ class Caller(NamedTuple):
 
     Attributes
     ----------
+    identity : Identity or None
+        Whose key was presented; ``None`` where there was none.
     address : str or None
-        The IP address that is limited; ``None`` for who may invoke the function directly, and is trusted.
+        The IP address; ``None`` for who may invoke the function directly, and is trusted.
     keeps_address : bool
         Whether the link keeps it.
     """
 
+    identity: Identity | None = None
     address: str | None = None
     keeps_address: bool = False
 
@@ -48,7 +52,7 @@ def admit(caller: Caller, limiter: ClientLimiter, now: int) -> None:
     RateLimitExceeded
         If the caller has had its requests of this minute.
     """
-    if caller.address is not None and not limiter.permits(caller.address, now):
+    if caller.identity is None and caller.address is not None and not limiter.permits(caller.address, now):
         raise RateLimitExceeded("Too many requests from this address; try again later", retry_after=60 - now % 60)
 
 
@@ -79,24 +83,18 @@ def shorten(request: CreateRequest, caller: Caller, now: int, ports: Ports, rule
     Throttled, Unavailable
         If the store didn't answer in time, or others hold all codes that were tried, which no one has seen yet.
     """
-    ports.domains.refresh()
-    destination = destinations.accept(request.original_url, rules)
-    if not ports.domains.current().permits(destination):
-        raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
-    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours)
-    link = Link(
-        short_code=request.custom_code or "",
-        kind=kind,
-        created_at=timestamp(now),
-        expires_at=kind.expires_at(now),
-        custom_code=request.custom_code is not None,
-        creator_ip=caller.address if caller.keeps_address else None,
-    )
+    link = _asked(request, caller, now, ports, rules)
+    kind = link.kind
     if request.custom_code is not None:
         shortened = _claim(link, ports.store, now)
         if shortened is None:
             raise ConflictError("custom_code is taken by another link")
         return shortened
+    if kind.owner:  # the owner's custom and imported links are found, too
+        short_code = ports.store.find(kind, now)
+        found = short_code and _renewed(short_code, kind, ports.store, now)
+        if found:
+            return Shortened(_titled(found, link, ports.store), created=False)
     # The first of the request's codes that is free, or that already is this very link.
     for code in codes.candidates(kind, ports.secrets.secret()):
         shortened = _claim(replace(link, short_code=code), ports.store, now)
@@ -126,15 +124,111 @@ def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
         if not _is_shared(renewed, link):  # its code changed hands, or it was disabled
             return None
         if renewed.is_live(now):
-            return Shortened(renewed, created=False)
+            return Shortened(_titled(renewed, link, store), created=False)
     return None
 
 
 def _is_shared(holder: Link, link: Link) -> bool:
     """Tell whether the link that has the code of `link` is what is asked for."""
-    # Who doesn't ask for a code gets none that somebody chose.
-    if holder.kind != link.kind or (holder.custom_code and not link.custom_code):
+    # Who has no key, and doesn't ask for a code, gets none that somebody chose.
+    is_a_strangers = holder.custom_code and not link.custom_code and not link.kind.owner
+    if holder.kind != link.kind or is_a_strangers or holder.status == DELETED:
         return False
     if holder.status == DISABLED:
         raise Gone("This link was disabled")
     return True
+
+
+def import_link(request: ImportRequest, caller: Caller, now: int, ports: Ports, rules: destinations.Rules) -> Shortened:
+    """Take a link over from another product, with its code, its times and what had been counted.
+
+    Parameters and errors are those of `shorten`. A code that leads to the same destination already is that link,
+    whatever else it has: so an import can be sent again.
+    """
+    if request.custom_code not in {None, request.short_code}:
+        raise ValidationError([{"field": "custom_code", "message": "custom_code must be short_code, or absent"}])
+    link = _asked(request, caller, now, ports, rules)
+    expires_at = seconds(request.expires_at) if request.expires_at else link.expires_at
+    if expires_at is not None and request.ttl_hours is None:
+        # Only who asks for a lifetime gets a link that ends, so a link that ends has one.
+        hours = -((seconds(request.created_at or link.created_at) - expires_at) // 3600)
+        link = replace(link, kind=link.kind._replace(ttl_hours=min(max(hours, 1), MAX_TTL_HOURS)))
+    link = replace(
+        link,
+        short_code=request.short_code,
+        created_at=request.created_at or link.created_at,
+        expires_at=expires_at,
+        custom_code=True,
+        status=request.status or ACTIVE,
+        imported_clicks=request.imported_clicks or 0,
+    )
+    # Asked first, since a claim would take an expired link of the same owner for free, with the clicks that it has.
+    holder = ports.store.get(link.short_code)
+    if holder is None or holder.kind.original_url != link.kind.original_url:
+        claim = ports.store.claim(link, now)
+        if isinstance(claim, Claimed):
+            return Shortened(link, created=True)
+        holder = claim.link
+    if holder.kind.original_url != link.kind.original_url:
+        raise ConflictError("short_code is taken by another link")
+    return Shortened(holder, created=False)
+
+
+def _asked(request: CreateRequest, caller: Caller, now: int, ports: Ports, rules: destinations.Rules) -> Link:
+    """Return the link that a request asks for, once all that it names is accepted."""
+    ports.domains.refresh()
+    owner = _owner(request, caller)
+    destination = destinations.accept(request.original_url, rules)
+    if not ports.domains.current().permits(destination):
+        raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
+    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours, owner)
+    return Link(
+        short_code=request.custom_code or "",
+        kind=kind,
+        created_at=timestamp(now),
+        expires_at=kind.expires_at(now),
+        custom_code=request.custom_code is not None,
+        creator_ip=caller.address if caller.keeps_address else None,
+        title=request.title or None,
+        tags=frozenset(request.tags or ()),
+    )
+
+
+def _renewed(short_code: str, kind: Kind, store: LinkStore, now: int) -> Link | None:
+    """Return a link that the index knows, on proof from the table: the index may be behind."""
+    link = store.get(short_code) if kind.ttl_hours is None else store.renew(short_code, kind, now)
+    return link if link is not None and link.kind == kind and link.is_live(now) else None
+
+
+def _titled(link: Link, asked: Link, store: LinkStore) -> Link:
+    """Give a link that was there the title and the tags that came with the request."""
+    titled = replace(link, title=asked.title or link.title, tags=asked.tags or link.tags)
+    if titled == link:
+        return link
+    written = store.change(link, titled)
+    if written is None:  # somebody disabled or deleted the link at this moment
+        raise Unavailable
+    return written
+
+
+def _owner(request: CreateRequest, caller: Caller) -> str | None:
+    """Return whose link it will be.
+
+    Raises
+    ------
+    ValidationError
+        If the request names what only an owner's link has, or an owner that the caller may not name.
+    """
+    may_name = caller.identity is not None and caller.identity.role is Role.ADMIN
+    details: list[Detail] = []
+    if request.owner is not None and not may_name:
+        details.append({"field": "owner", "message": "owner needs an admin's key"})
+    owner = request.owner or (caller.identity.owner if caller.identity else None)
+    if owner is None:
+        given = {"title": request.title, "tags": request.tags}
+        details += [
+            {"field": name, "message": f"{name} needs a key"} for name, value in given.items() if value is not None
+        ]
+    if details:
+        raise ValidationError(details)
+    return owner

@@ -3,9 +3,10 @@
 Every write is conditional, and its condition decides; nothing is read first to be written later.
 """
 
+import re
 import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,12 @@ from botocore.exceptions import ClientError
 from squrl import codes
 from squrl.aws.client import ConditionFailed, Service, failed_conditions
 from squrl.aws.ephemeral_table import EphemeralTable
-from squrl.links import ACTIVE, DISABLED, Kind, Link
-from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted
+from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link, collect_at
+from squrl.ports import Claimed, Counted, Cursor, HeldBy, LateClicks, NotCounted, Page
 
+URL_INDEX = "original-url-index"
+OWNER_INDEX = "owner-index"
+FOUND = 25  # entries of the index that are looked at for one destination
 ATTEMPTS = 5
 SECRET_ROW = "#secret"  # noqa: S105 (the key of the secret's row: no code can be that)
 
@@ -24,19 +28,20 @@ SECRET_ROW = "#secret"  # noqa: S105 (the key of the secret's row: no code can b
 # clock itself.
 _IS_LIVE = "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now)"
 _IS_FREE = "attribute_not_exists(short_code)"
-# An expired code is free for its own kind alone. A disabled link is never claimed: whoever took it down decides when
-# it comes back.
-_IS_FREE_OR_ITS_OWN = (
-    f"{_IS_FREE} OR (#status = :active AND expires_at <= :now"
-    " AND original_url = :url AND redirect_type = :type AND ttl_hours = :hours)"
-)
+# An expired code is free for its own kind, and for its owner. A deleted one is free for the owner that it had, who asks
+# for it by name. A disabled link is never claimed: whoever took it down decides when it comes back, and a locked one
+# that was deleted stays down.
+_HAS_EXPIRED = "#status = :active AND expires_at <= :now"
+_IS_RELINQUISHED = "#status = :deleted AND attribute_not_exists(locked)"
+_IS_OF_KIND = "original_url = :url AND redirect_type = :type AND ttl_hours = :hours"
 # The whole kind is repeated, since the code may have passed to another link. `expires_at < :new` keeps a duplicate
 # with a slow clock from shortening anybody's link.
-_IS_RENEWABLE = (
-    "original_url = :url AND redirect_type = :type AND ttl_hours = :hours"
-    " AND #status = :active AND expires_at > :now AND expires_at < :new"
-)
-_STATUS = {"#status": "status"}  # a reserved word of DynamoDB's
+_IS_RENEWABLE = f"{_IS_OF_KIND} AND #status = :active AND expires_at > :now AND expires_at < :new"
+_ABSENT = ({"N": "None"}, {"S": None}, {"SS": None}, {"BOOL": None})
+_VALUE = re.compile(r":\w+")
+_STATUS = {"#status": "status"}  # a reserved word of DynamoDB's, as `owner` is
+_OWNER = {"#owner": "owner"}
+_ERASED = {"original_url", "title", "tags", "creator_ip"}  # with a deletion
 
 
 class LinksTable:
@@ -68,7 +73,7 @@ class LinksTable:
             answer = self._call(
                 "update_item",
                 repeatable=False,
-                **_update(short_code, "ADD click_count :one", _IS_LIVE, _at(now) | {":one": {"N": "1"}}),
+                **_conditional(short_code, "ADD click_count :one", _IS_LIVE, _at(now) | {":one": {"N": "1"}}, _STATUS),
             )
         except ConditionFailed as failure:
             return NotCounted(from_item(failure.item))
@@ -100,17 +105,29 @@ class LinksTable:
 
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         """See `LinkStore.renew`."""
-        values = _of(kind) | _at(now) | {":new": {"N": str(kind.expires_at(now))}}
-        return self._change(short_code, "SET expires_at = :new, collect_at = :new", _IS_RENEWABLE, values)
+        end = kind.expires_at(now)
+        values = {":new": {"N": str(end)}, ":collect": {"N": str(collect_at(end, kind.owner))}, ":one": {"N": "1"}}
+        return self._update(
+            short_code,
+            "SET expires_at = :new, collect_at = :collect ADD revision :one",
+            f"{_IS_RENEWABLE} AND {_is_owners(kind)}",
+            _of(kind) | _at(now) | values,
+        )
 
     def claim(self, link: Link, now: int) -> Claimed | HeldBy:
         """See `LinkStore.claim`."""
-        condition: dict[str, Any] = {"ConditionExpression": _IS_FREE}
-        if link.kind.ttl_hours is not None:  # else no link of this kind ever expires
-            condition = {
-                "ConditionExpression": _IS_FREE_OR_ITS_OWN,
-                "ExpressionAttributeNames": _STATUS,
-                "ExpressionAttributeValues": _at(now) | _of(link.kind),
+        kind = link.kind
+        free = [_IS_FREE]
+        if kind.owner and link.custom_code:
+            free.append(f"({_is_owners(kind)} AND (({_HAS_EXPIRED}) OR ({_IS_RELINQUISHED})))")
+        elif kind.ttl_hours is not None:  # else no link of this kind ever expires
+            free.append(f"({_HAS_EXPIRED} AND {_IS_OF_KIND} AND {_is_owners(kind)})")
+        condition: dict[str, Any] = {"ConditionExpression": " OR ".join(free)}
+        if len(free) > 1:
+            values = _at(now) | _of(kind) | {":deleted": {"S": DELETED}}
+            condition |= {
+                "ExpressionAttributeNames": _STATUS | _OWNER,
+                "ExpressionAttributeValues": {name: values[name] for name in _VALUE.findall(" OR ".join(free))},
             }
         try:
             self._call("put_item", Item=to_item(link), **condition, ReturnValuesOnConditionCheckFailure="ALL_OLD")
@@ -138,34 +155,110 @@ class LinksTable:
             return bytes((failure.item or {})["secret"]["B"])
         return made
 
-    def disable(self, short_code: str) -> Link | None:
-        """See `LinkStore.disable`. Without `collect_at` the table's TTL leaves the row alone, and with it the ban."""
-        return self._change(
-            short_code,
-            "SET #status = :disabled REMOVE collect_at",
-            "attribute_exists(short_code)",
-            {":disabled": {"S": DISABLED}},
+    def find(self, kind: Kind, now: int) -> str | None:
+        """See `LinkStore.find`."""
+        answer = self._call(
+            "query",
+            IndexName=URL_INDEX,
+            KeyConditionExpression="original_url = :url",
+            ExpressionAttributeValues={":url": {"S": kind.original_url}},
+            Limit=FOUND,
         )
+        links = (_link(item | {"created_at": {"S": ""}}) for item in answer["Items"])
+        return next((link.short_code for link in links if link.kind == kind and link.is_live(now)), None)
 
-    def enable(self, short_code: str) -> Link | None:
-        """See `LinkStore.enable`."""
-        values = {":active": {"S": ACTIVE}, ":disabled": {"S": DISABLED}}
-        link = self._change(
-            short_code,
-            "SET #status = :active, collect_at = expires_at",
-            "#status = :disabled AND attribute_exists(expires_at)",
-            values,
-        )
-        if link is None or link.status == ACTIVE:
-            return link
-        return self._change(
-            short_code, "SET #status = :active", "#status = :disabled AND attribute_not_exists(expires_at)", values
-        )
-
-    def _change(self, short_code: str, update: str, condition: str, values: dict[str, Any]) -> Link | None:
-        """Change a link on a condition; return it as it is after that, whether or not the condition held."""
+    def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
+        """See `LinkStore.change`."""
+        old, new = to_item(before), to_item(after)
+        sets = {name: value for name, value in new.items() if old.get(name) != value and name != "revision"}
+        removes = old.keys() - new.keys()
+        if after.status == DELETED:
+            removes |= _ERASED  # what somebody else may have set meanwhile, too
+        touched = sets.keys() | removes
+        decisive = ["created_at", "status", "owner"]
+        # When the row may go follows from status and end, and who may enable a link from its lock.
+        decisive += ["expires_at", "locked"] if touched & {"status", "expires_at", "collect_at", "locked"} else []
+        decisive += ["revision"] if exactly else []
+        values = {f":old_{name}": old[name] for name in decisive if name in old}
+        conditions = [
+            f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in decisive
+        ]
+        update = "ADD revision :one"
+        if sets:
+            update += " SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+        if removes:
+            update += " REMOVE " + ", ".join(f"#{name}" for name in removes)
         try:
-            answer = self._call("update_item", **_update(short_code, update, condition, values))
+            answer = self._call(
+                "update_item",
+                repeatable=False,
+                Key=_key(before.short_code),
+                UpdateExpression=update,
+                ConditionExpression=" AND ".join(conditions),
+                ExpressionAttributeNames={f"#{name}": name for name in {*decisive, *touched}},
+                ExpressionAttributeValues={":one": {"N": "1"}}
+                | values
+                | {f":{name}": value for name, value in sets.items()},
+                ReturnValues="ALL_NEW",
+            )
+        except ConditionFailed:
+            return None
+        return _link(answer["Attributes"])
+
+    def release(self, link: Link) -> bool:
+        """See `LinkStore.release`."""
+        try:
+            self._call(
+                "delete_item",
+                Key=_key(link.short_code),
+                ConditionExpression="attribute_not_exists(short_code) OR created_at = :created_at",
+                ExpressionAttributeValues={":created_at": {"S": link.created_at}},
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def page(self, owner: str | None, after: Cursor | None, limit: int) -> Page:
+        """See `LinkStore.page`. One call: of the index for an owner, of the table for everybody."""
+        start: dict[str, Any] = {"Limit": limit}
+        if after:
+            start["ExclusiveStartKey"] = {name: {"S": value} for name, value in after.items()}
+        if owner is None:
+            answer = self._call("scan", **start)
+        else:
+            answer = self._call(
+                "query",
+                IndexName=OWNER_INDEX,
+                KeyConditionExpression="#owner = :owner",
+                ExpressionAttributeNames=_OWNER,
+                ExpressionAttributeValues={":owner": {"S": owner}},
+                ScanIndexForward=False,
+                **start,
+            )
+        end = answer.get("LastEvaluatedKey")
+        return Page(
+            [_link(item) for item in answer["Items"] if item["short_code"]["S"] != SECRET_ROW],
+            {name: value["S"] for name, value in end.items()} if end else None,
+        )
+
+    def refreshed(self, links: Sequence[Link]) -> list[Link]:
+        """See `LinkStore.refreshed`. One call for a hundred links, unless DynamoDB leaves some for another one."""
+        found: dict[str, Link] = {}
+        missing = [_key(link.short_code) for link in links]
+        while missing:
+            with self._service.invocation.timed_query():
+                answer = self._service.call(
+                    "batch_get_item", attempts=ATTEMPTS, RequestItems={self._name: {"Keys": missing}}
+                )
+            found |= {item["short_code"]["S"]: _link(item) for item in answer["Responses"][self._name]}
+            missing = answer["UnprocessedKeys"].get(self._name, {}).get("Keys", [])
+        rows = ((link, found.get(link.short_code)) for link in links)
+        return [row for link, row in rows if row is not None and _is_same(row, link)]
+
+    def _update(self, short_code: str, update: str, condition: str, values: dict[str, Any]) -> Link | None:
+        """Update a link on a condition; return it as it is after that, whether or not the condition held."""
+        try:
+            answer = self._call("update_item", **_conditional(short_code, update, condition, values, _STATUS | _OWNER))
         except ConditionFailed as failure:
             return from_item(failure.item)
         return from_item(answer["Attributes"])
@@ -219,16 +312,27 @@ class RememberedSecret:
         return self._known.secret
 
 
-def _update(short_code: str, update: str, condition: str, values: dict[str, Any]) -> dict[str, Any]:
+def _conditional(
+    short_code: str, update: str, condition: str, values: dict[str, Any], names: dict[str, str]
+) -> dict[str, Any]:
     return {
         "Key": _key(short_code),
         "UpdateExpression": update,
         "ConditionExpression": condition,
-        "ExpressionAttributeNames": _STATUS,
+        "ExpressionAttributeNames": names,
         "ExpressionAttributeValues": values,
         "ReturnValues": "ALL_NEW",
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
     }
+
+
+def _is_same(row: Link, link: Link) -> bool:
+    """Tell whether a row still is a link's: its code may have passed to another one, even another owner's."""
+    return (row.created_at, row.kind.owner) == (link.created_at, link.kind.owner)
+
+
+def _is_owners(kind: Kind) -> str:
+    return "#owner = :owner" if kind.owner else "attribute_not_exists(#owner)"
 
 
 def _key(short_code: str) -> dict[str, Any]:
@@ -240,17 +344,23 @@ def _at(now: int) -> dict[str, Any]:
 
 
 def _of(kind: Kind) -> dict[str, Any]:
-    values = {":url": {"S": kind.original_url}, ":type": {"S": kind.redirect_type}}
-    return values if kind.ttl_hours is None else values | {":hours": {"N": str(kind.ttl_hours)}}
+    values = {
+        ":url": {"S": kind.original_url},
+        ":type": {"S": kind.redirect_type},
+        ":hours": {"N": str(kind.ttl_hours)},
+        ":owner": {"S": kind.owner},
+    }
+    return {name: value for name, value in values.items() if value not in _ABSENT}
 
 
 def to_item(link: Link) -> dict[str, Any]:
-    """Return a link as the table stores it; what it doesn't have is absent."""
-    attributes = {
+    """Return a link as the table stores it; what it doesn't have, or has by default, is absent."""
+    attributes: dict[str, Any] = {
         "short_code": {"S": link.short_code},
-        "original_url": {"S": link.kind.original_url},
+        "original_url": {"S": link.kind.original_url or None},
         "redirect_type": {"S": link.kind.redirect_type},
         "ttl_hours": {"N": str(link.kind.ttl_hours)},
+        "owner": {"S": link.kind.owner},
         "created_at": {"S": link.created_at},
         "expires_at": {"N": str(link.expires_at)},
         "collect_at": {"N": str(link.collect_at)},
@@ -258,9 +368,13 @@ def to_item(link: Link) -> dict[str, Any]:
         "status": {"S": link.status},
         "click_count": {"N": str(link.click_count)},
         "creator_ip": {"S": link.creator_ip},
+        "title": {"S": link.title},
+        "tags": {"SS": sorted(link.tags) or None},
+        "locked": {"BOOL": link.locked or None},
+        "imported_clicks": {"N": str(link.imported_clicks or None)},
+        "revision": {"N": str(link.revision)},
     }
-    absent = {"N": "None"}, {"S": None}
-    return {name: value for name, value in attributes.items() if value not in absent}
+    return {name: value for name, value in attributes.items() if value not in _ABSENT}
 
 
 def from_item(item: dict[str, Any] | None) -> Link | None:
@@ -279,11 +393,16 @@ def _link(item: Any) -> Link:  # noqa: ANN401 (DynamoDB's form of a row)
 
     return Link(
         short_code=item["short_code"]["S"],
-        kind=Kind(item["original_url"]["S"], text("redirect_type") or "301", number("ttl_hours")),
+        kind=Kind(text("original_url") or "", text("redirect_type") or "301", number("ttl_hours"), text("owner")),
         created_at=text("created_at") or "",
         expires_at=number("expires_at"),
         custom_code="custom_code" in item and item["custom_code"]["BOOL"],
         status=text("status") or DISABLED,
         click_count=number("click_count") or 0,
         creator_ip=text("creator_ip"),
+        title=text("title"),
+        tags=frozenset(item["tags"]["SS"]) if "tags" in item else frozenset(),
+        locked="locked" in item and item["locked"]["BOOL"],
+        imported_clicks=number("imported_clicks") or 0,
+        revision=number("revision") or 1,
     )

@@ -62,10 +62,18 @@ def answer(
 
 
 def _response(request: Request, invocation: Invocation, operations: Operations, origin_secret: str) -> Response:
-    try:
+    def operate() -> Response:
         if request.is_http:
             _require_origin(request, origin_secret)
         return operations.get(request.route, _unknown_route)(request, invocation)
+
+    return attempt(operate)
+
+
+def attempt(operation: Callable[[], Response]) -> Response:
+    """Return what an operation does, or the response that tells of its error, which is counted and logged."""
+    try:
+        return operation()
     except Throttled:
         error: SqurlError = RateLimitExceeded("Too many requests; try again later")
     except Unavailable:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from squrl.errors import Forbidden, PayloadTooLarge, ValidationError
+from squrl.errors import Forbidden, PayloadTooLarge, Unauthorized, ValidationError
 
 DIRECT = "direct"  # the route of a direct invocation
 
@@ -80,7 +80,8 @@ class Request:
         if self._is_behind_cdn:  # such as 198.51.100.10:46532, an IPv6 address without brackets:
             # https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/adding-cloudfront-headers.html
             return self.header("cloudfront-viewer-address").rpartition(":")[0].strip("[]")
-        return str(self._http.get("sourceIp"))
+        address = self._http.get("sourceIp")
+        return address if isinstance(address, str) else None  # an operator's call has none
 
     def header(self, name: str) -> str:
         """Return a header by its name in lower case; empty if it isn't there."""
@@ -95,6 +96,47 @@ class Request:
         scheme = "http" if self._headers.get("x-forwarded-proto") == "http" else "https"
         hosts = self._headers.get("host"), self._domain_name  # domainName lacks the port
         return [f"{scheme}://{host}" for host in hosts if isinstance(host, str) and _HOST.fullmatch(host)]
+
+    def path_parameter(self, name: str) -> str:
+        """Return a part of the path as the API decoded it; empty if it isn't there."""
+        value = _mapping(self._event.get("pathParameters")).get(name)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query's parameters by name, decoded; a repeated one has its values joined by commas.
+
+        An operator may have written them as JSON: ``true`` and ``50`` are the texts, ``null`` is absent.
+        """
+        given = _mapping(self._event.get("queryStringParameters"))
+        return {
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+    def token(self) -> str:
+        """Return the key that the caller presents; empty if there is none. It is never taken from the URL.
+
+        Raises
+        ------
+        Unauthorized
+            If two different ones are presented, or something else than a key.
+        """
+        scheme, _, bearer = self.header("authorization").partition(" ")
+        if scheme and scheme.lower() != "bearer":
+            raise Unauthorized
+        tokens = {token.strip() for token in (bearer, self.header("x-api-key")) if token}
+        if len(tokens) > 1 or (scheme and not bearer.strip()):
+            raise Unauthorized
+        return next(iter(tokens), "")
+
+    def revisions(self) -> frozenset[int] | None:
+        """Return the revisions in ``If-Match``; ``None`` if any will do (RFC 9110, section 13.1.1)."""
+        value = self.header("if-match").strip()
+        if value in {"", "*"}:
+            return None
+        return frozenset(map(int, re.findall(r'(?:W/)?"([0-9]{1,9})"', value)))
 
     def short_code(self) -> str:
         """Return the code in the path, which the API has decoded, without what people copy along with it."""
@@ -128,37 +170,69 @@ class Request:
         if not is_allowed and (origin or self.header("sec-fetch-site") == "cross-site"):
             raise Forbidden("A page of another site may not create links")
 
-    def fields(self) -> Mapping[str, Any]:
+    def fields(self, most: int = MAX_BODY) -> Mapping[str, Any]:
         """Return the request's JSON object: the body over HTTP, the event itself in a direct invocation.
+
+        Parameters
+        ----------
+        most : int
+            Bytes that the body may have.
 
         Raises
         ------
         ValidationError
             If there is none; its one detail has the field ``body``.
         PayloadTooLarge
-            If the body is over `MAX_BODY`; it isn't parsed.
+            If the body is over the limit; it isn't parsed.
         """
-        value = self._body() if self.is_http else self._event
+        value = self._body(most) if self.is_http else self._event
         if not isinstance(value, dict):
             raise ValidationError([{"field": "body", "message": "body must be a JSON object"}])
         return value
 
-    def _body(self) -> object:
+    def _body(self, most: int) -> object:
         body = self._event.get("body")
         if not isinstance(body, str):
             return None
         is_encoded = bool(self._event.get("isBase64Encoded"))
-        if len(body) * 3 // 4 - 2 > MAX_BODY if is_encoded else len(body) > MAX_BODY:
-            raise PayloadTooLarge(f"body must have at most {MAX_BODY} bytes")
+        if len(body) * 3 // 4 - 2 > most if is_encoded else len(body) > most:
+            raise PayloadTooLarge(f"body must have at most {most} bytes")
         try:
             octets = base64.b64decode(body, validate=True) if is_encoded else body.encode()
-            if len(octets) > MAX_BODY:
-                raise PayloadTooLarge(f"body must have at most {MAX_BODY} bytes")
+            if len(octets) > most:
+                raise PayloadTooLarge(f"body must have at most {most} bytes")
             # Some clients write a byte order mark, which RFC 8259 lets a reader ignore.
             # Every number is read as a float, since Python refuses integers of more than 4300 digits.
             return json.loads(octets.decode("utf-8-sig"), parse_constant=_refuse, parse_int=float)
         except (ValueError, binascii.Error, RecursionError):
             return None
+
+
+def of_operator(event: Any, routes: Collection[str]) -> Request | None:  # noqa: ANN401
+    """Return the request that an operator's direct invocation stands for; ``None`` if no route takes it.
+
+    Parameters
+    ----------
+    event : any JSON value
+        An object of ``method``, ``path``, ``query`` and ``body``.
+    routes : collection of str
+        Route keys such as ``GET /links/{short_code}``; one without parameters goes before one with.
+    """
+    method, path = str(_mapping(event).get("method")), str(_mapping(event).get("path"))
+    for route in sorted(routes, key=lambda route: "{" in route):
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(route))
+        if parts := re.fullmatch(pattern, f"{method} {path}"):
+            body = event.get("body")
+            return Request(
+                {
+                    "requestContext": {"http": {"method": method}},
+                    "routeKey": route,
+                    "pathParameters": parts.groupdict(),
+                    "queryStringParameters": event.get("query"),
+                    "body": None if body is None else json.dumps(body),
+                }
+            )
+    return None
 
 
 def host_of(origin: str) -> str:

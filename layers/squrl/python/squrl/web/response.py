@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from squrl.errors import SqurlError
+from squrl.errors import SqurlError, Unauthorized
+from squrl.links import Link, timestamp
 
+PERMANENT_MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 NO_STORE = {"Cache-Control": "no-store"}
 
 # On every answer over HTTP: no guessing of types, and no short URL in a search engine's index.
@@ -69,8 +71,37 @@ class Response:
 def failure(error: SqurlError) -> Response:
     """Return the response that tells a caller of an error."""
     body = {"error": error.name, "message": error.message, "details": error.details}
-    retry_after = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return Response(error.status, body, NO_STORE | retry_after)
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(error.status, body, NO_STORE | headers)
+
+
+def short_url(link: Link, base_url: str | None) -> str | None:
+    """Return a link's short URL; ``None`` where nobody knows what it starts with."""
+    return f"{base_url}/{link.short_code}" if base_url else None
+
+
+def link_body(link: Link, base_url: str | None, now: int) -> dict[str, Any]:
+    """Return all that its owner may know of a link, at `now` in Unix seconds."""
+    return {
+        "short_code": link.short_code,
+        "short_url": short_url(link, base_url),
+        "original_url": link.kind.original_url or None,
+        "redirect_type": link.kind.redirect_type,
+        "status": link.state(now),
+        "custom_code": link.custom_code,
+        "created_at": link.created_at,
+        "expires_at": None if link.expires_at is None else timestamp(link.expires_at),
+        "ttl_hours": link.kind.ttl_hours,
+        "owner": link.kind.owner,
+        "title": link.title,
+        "tags": sorted(link.tags),
+        "locked": link.locked,
+        "click_count": link.click_count,
+        "imported_clicks": link.imported_clicks,
+        "revision": link.revision,
+    }
 
 
 def location(destination: str) -> str:
