@@ -32,6 +32,7 @@ from tests.template.stack import ACCOUNT, REGION, ROOT, Stack
 
 DESTINATION = "https://example.com/a"
 FOREVER, FOR_A_DAY = Kind(DESTINATION, "301", None), Kind(DESTINATION, "302", 24)
+OWNED = Kind("https://example.com/1", "301", None, "marketing")  # what the sample of a bulk asks for
 NOW = int(time.time())
 DAY = 86_400  # seconds
 LIVE, EXPIRED = NOW + 36_500 * DAY, NOW - 3600
@@ -42,7 +43,7 @@ ROWS = [
     Link("abc", FOR_A_DAY, timestamp(NOW), LIVE),
     Link("abc", FOR_A_DAY, timestamp(NOW), EXPIRED),
     Link("abc", FOR_A_DAY, timestamp(NOW), None, status=DISABLED),
-    replace(events.OWNED_LINKS[0], short_code="abc"),
+    Link("abc", OWNED, timestamp(NOW), None),
     replace(events.OWNED_LINKS[-1], short_code="abc"),  # which is deleted
 ]
 
@@ -61,8 +62,7 @@ EVENTS: dict[str, list[Any]] = {
         {"original_url": DESTINATION, "custom_code": "my-code"},
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24},
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24, "custom_code": "my-code"},
-        {"original_url": events.OWNED_LINKS[0].kind.original_url, "owner": "marketing", "redirect_type": "302"}
-        | {"ttl_hours": 720, "title": "Sale"},
+        {"original_url": OWNED.original_url, "owner": OWNED.owner, "title": "One"},
     ],
     "functions/manage_links/": [events.load(name) for name in events.ANSWERS if name.startswith("manage_links/")],
     "functions/redirect/": [events.load(name) for name in events.ANSWERS if name.startswith("redirect/")],
