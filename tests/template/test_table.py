@@ -102,6 +102,7 @@ def test_given_an_index_then_a_link_that_is_read_from_it_lacks_its_counters_alon
     item = to_item(full)
     read = from_item({key: item[key] for key in item.keys() & projected(Stack(template))[name]})
 
+    assert read is not None
     shown = replace(full, click_count=0, creator_ip=None)
     decides = (read.kind, read.status, read.expires_at, read.custom_code)
     assert decides == (full.kind, full.status, full.expires_at, full.custom_code)
