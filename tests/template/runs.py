@@ -110,7 +110,7 @@ KEYS = [
     }
     for key in reversed(events.KEYS)  # an admin's first: all else goes well with that one
 ]
-BROKEN: Reply = ({"Item": {"denied": {"S": "example.com"}, "else": {"S": "?"}}}, "")
+BROKEN: Reply = ({"Item": {"denied": {"SS": ["example.com"]}}}, "")  # an entry is an attribute
 SIDE_REPLIES: dict[tuple[str, str | None], list[Reply]] = {
     ("GetItem", "domains"): [({}, ""), ({"Item": {"denied example.com": {"BOOL": True}}}, ""), BROKEN, THROTTLED],
     ("UpdateItem", "domains"): [({"Attributes": {"denied example.com": {"BOOL": True}}}, ""), THROTTLED],
