@@ -39,7 +39,8 @@ load: .venv/installed .local/load/installed ## Load the stack with 1 000 clients
 lint: .venv/installed ## Check style, types and the template; change nothing.
 	$(bin)/ruff check
 	$(bin)/ruff format --check
-	$(bin)/mypy $(sources)
+	$(bin)/mypy $(filter-out functions,$(sources))
+	$(foreach folder,$(wildcard functions/*),MYPYPATH=$(folder) $(bin)/mypy $(folder) &&) true # each is a root to Lambda
 	$(bin)/sam validate --lint
 
 security: .local/checks/installed ## Check template, code and workflows for what weakens security.

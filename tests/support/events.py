@@ -23,10 +23,6 @@ LINKS = (
         custom_code=True,
         status=DISABLED,
     ),
-)
-
-# Links with owners, and the keys that the sample events for managing show, whose texts are fixed.
-OWNED_LINKS = (
     Link(
         "summer-sale",
         Kind("https://example.com/sale", "302", 720, "marketing"),
@@ -41,6 +37,8 @@ OWNED_LINKS = (
     Link("nobodys", Kind("https://example.com/nobodys", "301", None), "2026-11-22T10:30:00Z", None),
     Link("deleted", Kind("", "301", None, "marketing"), "2026-11-22T10:30:00Z", None, status=DELETED),
 )
+
+# The keys that the sample events show: their texts are fixed.
 SECRET_TEXT = ("SampleEventsOnly" * 3)[: keys.SECRET_LENGTH]
 KEYS = tuple(
     keys.Key(id_, hashlib.sha256(SECRET_TEXT.encode()).digest(), "sample", "marketing", role, 1_795_343_400)
@@ -77,9 +75,6 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "redirect/direct_not_found.json": (404, "NotFound"),
     "redirect/direct_gone.json": (410, "Gone"),
     "redirect/direct_validation_error.json": (400, "ValidationError"),
-}
-
-ANSWERS |= {
     "manage_links/http_list.json": (200, None),
     "manage_links/http_list_validation_error.json": (400, "ValidationError"),
     "manage_links/http_list_forbidden.json": (403, "Forbidden"),
@@ -173,5 +168,6 @@ def status_and_error(name: str, answer: dict[str, Any]) -> tuple[int, str | None
         return answer["statusCode"], body.get("error")
     if name.startswith("manage_links/"):
         return answer["status"], (answer["body"] or {}).get("error")
-    successful = 301 if name.startswith("redirect/") else ANSWERS[name][0]
-    return answer.get("status", successful), answer.get("error")
+    if "error" in answer:
+        return answer["status"], answer["error"]
+    return 301 if name.startswith("redirect/") else ANSWERS[name][0], None

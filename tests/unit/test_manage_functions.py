@@ -40,6 +40,7 @@ UNKNOWN_TOKEN = a_key("marketing", Role.ADMIN)[1]
 @pytest.fixture
 def functions(clock):
     functions = Functions()
+    functions.parameters = {"CreateAccess": "key"}
     for key in (READ, WRITE, ADMIN, BOSS, FOREIGN, EXPIRED, REVOKED):
         functions.durable.add_key(key)
     functions.durable.remove_key(REVOKED.id)
