@@ -1,16 +1,19 @@
 """The template's tables in AWS's own engine, looked at and written to past the functions."""
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from local.dynamodb import client
+from squrl import keys
 from squrl.aws.client import Service, connect
 from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.aws.links_table import SECRET_ROW, LinksTable, from_item, to_item
 from squrl.domains import DomainLists
 from squrl.invocation import Invocation
+from squrl.keys import Role
 from squrl.links import Link
 from tests.support.functions import ACCOUNT, variables
 
@@ -88,6 +91,12 @@ class Tables:
             ExpressionAttributeValues={":url": {"S": original_url}},
             Select="COUNT",
         )["Count"]
+
+    def make_key(self, owner: str, role: Role = Role.WRITE) -> str:
+        """Make a key, as an operator does; return its text."""
+        key, text = keys.make("for tests", owner, role, int(time.time()), None)
+        assert DurableTable(self.service, self.durable).add_key(key)
+        return text
 
     def set_domain_lists(self, lists: DomainLists) -> None:
         """Make the domain lists these, as an operator does."""
