@@ -14,9 +14,8 @@ def map_body(context, body):
     if isinstance(url, str) and "/" not in url and len(url) % 4:
         return body | {"original_url": f"https://example.com/{url}"}
     if isinstance(links, list):  # of which the description says nothing, since a bad one spoils no other
-        return body | {
-            "links": [{"original_url": f"https://example.com/{len(str(each))}"} for each in links] + links[1:]
-        }
+        good = [{"original_url": f"https://example.com/{len(str(each))}"} for each in links[:50]]
+        return body | {"links": [*good, *links[50:]]}
     return body
 
 

@@ -575,7 +575,7 @@ def test_given_an_admin_when_everybody_is_asked_for_then_all_are_listed(function
     [
         *[({"limit": limit}, "limit") for limit in ("0", "101", "-1", "", "5.0", "1e1", "٣", "5,5", "9" * 5000, "ten")],
         *[({"status": status}, "status") for status in ("old", "", "Active", "active,disabled")],
-        *[({"owner": owner}, "owner") for owner in ("Sales", "x" * 33, "x" * 5000, "a b", "**")],
+        *[({"owner": owner}, "owner") for owner in ("", "Sales", "x" * 33, "x" * 5000, "a b", "**")],
         *[({"cursor": cursor}, "cursor") for cursor in ("x", "AAAA", "x" * 5000, "\ud800")],
     ],
     ids=lambda value: ascii(value)[:30],
