@@ -95,8 +95,14 @@ class Tables:
     def make_key(self, owner: str, role: Role = Role.WRITE) -> str:
         """Make a key, as an operator does; return its text."""
         key, text = keys.make("for tests", owner, role, int(time.time()), None)
-        assert DurableTable(self.service, self.durable).add_key(key)
+        self.add_keys(key)
         return text
+
+    def add_keys(self, *added: keys.Key) -> None:
+        """Write keys that aren't there yet."""
+        table = DurableTable(self.service, self.durable)
+        for key in added:
+            table.add_key(key)
 
     def set_domain_lists(self, lists: DomainLists) -> None:
         """Make the domain lists these, as an operator does."""
