@@ -24,7 +24,7 @@ test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator
 faults: .venv/installed .local/ministack/installed ## Have database, queue and functions fail under load, and reconcile (WRITE=yes: into docs/).
 	$(bin)/python -m pytest tests/faults $(if $(WRITE),--write-table)
 
-fuzz: .venv/installed .local/fuzz/installed ## Fuzz events, destinations and codes with a million inputs (seven minutes).
+fuzz: .venv/installed .local/fuzz/installed ## Fuzz events, destinations, codes and managing with a million inputs.
 	.local/fuzz/bin/python -m tests.fuzz
 
 bench: .venv/installed .local/runtime/installed build ## Measure speed, memory and cost against the usual build (WRITE=yes: into docs/).
