@@ -83,16 +83,14 @@ def test_given_ten_thousand_links_when_paged_amid_changes_then_all_are_there_onc
     thread = threading.Thread(target=meddle)
     thread.start()
     codes: list[str] = []
-    cursor, pages, calls, seconds = None, 0, [], []
+    cursor, calls = None, []
     try:
         while True:
             counting = Counting(tables)
-            began = time.perf_counter()
             page = manage.page("many", Filters(), 100, cursor, counting.store, NOW)
-            seconds.append(time.perf_counter() - began)
             calls.append(counting.calls)
             codes += [link.short_code for link in page.links]
-            cursor, pages = page.cursor, pages + 1
+            cursor = page.cursor
             if cursor is None:
                 break
     finally:
@@ -104,8 +102,6 @@ def test_given_ten_thousand_links_when_paged_amid_changes_then_all_are_there_onc
     assert len(codes) == len(set(codes))
     assert {tuple(each) for each in calls[:-1]} == {("query", "batch_get_item")}
     assert len(extra) > 10
-    start, end = sorted(seconds[1:20])[9], sorted(seconds[-20:-1])[9]
-    assert end < 3 * start + 0.05  # the same time at both ends, on a machine that does other things too
     tables.delete(*extra)
 
 

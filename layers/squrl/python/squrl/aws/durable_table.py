@@ -140,7 +140,7 @@ def _lists(item: Any) -> DomainLists:  # noqa: ANN401
     found: dict[str, set[str]] = {name: set() for name in DomainLists._fields}
     for attribute in item.keys() - DOMAINS.keys():
         name, _, entry = attribute.partition(" ")
-        if name not in found or not entry:
+        if name not in found or not entry:  # a list of an earlier form, which must not be taken for an empty one
             raise ValueError("the row of the domain lists has something else in it")
         found[name].add(entry)
     return DomainLists(**{name: frozenset(entries) for name, entries in found.items()})
