@@ -24,7 +24,7 @@ STATES = ("active", "expired", "used_up", "disabled", "deleted")
 def list_links(call: Call) -> Response:
     """Return a page of links, the newest first."""
     query = call.request.query
-    owner = query.get("owner") or call.identity.owner or EVERYBODY
+    owner = query.get("owner", call.identity.owner or EVERYBODY)
     if owner != call.identity.owner:
         require(call.identity, Role.ADMIN)
     limit = query.get("limit", "50")

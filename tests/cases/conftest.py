@@ -2,16 +2,8 @@
 
 import http.client
 import json
-import os
-import signal
-import subprocess
-import sys
 
 import pytest
-
-from local import processes
-from tests.support.functions import ROOT
-from tests.support.ports import wait_for_port
 
 
 class Gateway:
@@ -37,17 +29,5 @@ class Gateway:
 
 
 @pytest.fixture(scope="session")
-def gateway(tables, tmp_path_factory):
-    port, log = processes.free_port(), tmp_path_factory.mktemp("make-start") / "log"
-    environment = os.environ | {"DYNAMODB_PORT": tables.endpoint.rpartition(":")[2]}
-    command = [sys.executable, "-m", "local", "start-api", "--port", str(port)]
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
-        )
-    try:
-        wait_for_port(port, process, log)
-        yield Gateway(port)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+def gateway(api_url):
+    return Gateway(int(api_url.rpartition(":")[2]))

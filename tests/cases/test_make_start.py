@@ -48,7 +48,7 @@ def test_given_parameters_when_invoked_locally_then_nobody_is_limited_or_asked(t
     environment = os.environ | {"DYNAMODB_PORT": tables.endpoint.rpartition(":")[2]}
 
     result = subprocess.run(
-        [*command, "--parameter-overrides", parameters],
+        [*command, "--parameter-overrides", f"CreateAccess=anyone {parameters}"],
         cwd=ROOT,
         env=environment,
         capture_output=True,

@@ -88,7 +88,8 @@ def test_given_an_integer_written_as_a_float_when_posted_then_it_is_that(functio
     answered, result = post(functions, body, is_encoded=is_encoded)
 
     assert answered == status
-    hours_kept = [link.kind.ttl_hours for link in functions.store.links.values() if link.kind.ttl_hours]
+    kinds = [link.kind for link in functions.store.links.values() if link.kind.original_url == "https://example.com/"]
+    hours_kept = [kind.ttl_hours for kind in kinds]
     assert hours_kept == ([float(hours)] if status == 201 else [])
     assert all(type(each) is int for each in hours_kept)
     assert status == 201 or [detail["field"] for detail in result["details"]] == ["ttl_hours"]

@@ -2,49 +2,23 @@
 
 import itertools
 import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import requests
 from botocore.config import Config
-from openapi_core import OpenAPI
-from openapi_core.contrib.requests import RequestsOpenAPIRequest, RequestsOpenAPIResponse
 
-from local.processes import free_port
 from squrl.links import Kind, Link, timestamp
-from tests.support.commands import serving
-from tests.support.functions import ACCOUNT, ROOT
+from tests.support import description
+from tests.support.commands import sam_local
+from tests.support.functions import ACCOUNT
 
-OPENAPI = OpenAPI.from_file_path(str(ROOT / "docs" / "openapi.yaml"))
 EVERYWHERE = {"X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex"}
 _NUMBERS = itertools.count(time.time_ns() % 10**9)
-
-
-def sam_local(command: str, endpoint: str, log: Path) -> Iterator[int]:
-    """Run SAM CLI's command as this project does; yield its port."""
-    port = free_port()
-    parameters = "LogLevel=DEBUG CreatesPerMinutePerClient=0"
-    options = ("--port", str(port), "--parameter-overrides", parameters)
-    with serving(command, *options, log=log, env=os.environ | {"DYNAMODB_PORT": endpoint.rpartition(":")[2]}):
-        yield port
-
-
-@pytest.fixture(scope="session")
-def api_log(tmp_path_factory) -> Path:
-    """Name the file that has what the API's terminal shows, the functions' logs among it."""
-    return Path(tmp_path_factory.mktemp("start-api"), "log")
-
-
-@pytest.fixture(scope="session")
-def api_url(tables, api_log) -> Iterator[str]:
-    for port in sam_local("start-api", tables.endpoint, api_log):
-        yield f"http://127.0.0.1:{port}"
 
 
 class Api:
@@ -54,17 +28,18 @@ class Api:
         self.url = url
         self._session = requests.Session()
 
-    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+    def request(self, method: str, path: str, *, key: str | None = None, **options: Any) -> requests.Response:
+        if key:
+            options["headers"] = {"Authorization": f"Bearer {key}"} | options.get("headers", {})
         response = self._session.request(method, self.url + path, allow_redirects=False, timeout=30, **options)
-        described = RequestsOpenAPIRequest(requests.Request(method, "http://127.0.0.1:3000" + path))
-        OPENAPI.validate_response(described, RequestsOpenAPIResponse(response))
+        description.check(method, path, response)
         assert response.headers.items() >= EVERYWHERE.items()
         is_redirect = response.status_code in (301, 302)  # its destination may know where a visitor comes from
         assert response.headers.get("Referrer-Policy") == (None if is_redirect else "no-referrer")
         return response
 
-    def create(self, **fields: Any) -> requests.Response:
-        return self.request("POST", "/create", json=fields)
+    def create(self, *, key: str | None = None, **fields: Any) -> requests.Response:
+        return self.request("POST", "/create", key=key, json=fields)
 
     def get(self, code: str) -> requests.Response:
         return self.request("GET", f"/{code}")

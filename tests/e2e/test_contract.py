@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import requests
 
 from squrl import codes
+from squrl.keys import Role
 from squrl.links import Kind, Link
 
 # create
@@ -74,7 +76,7 @@ def test_given_characters_beyond_ascii_when_followed_then_the_location_is_encode
 
 def test_given_a_custom_code_when_asked_for_again_then_only_its_own_request_gets_it(api, url, new):
     code = new("c-")
-    requests = [
+    asked = [
         {"original_url": url, "custom_code": code},
         {"original_url": url, "custom_code": code},
         {"original_url": url},
@@ -82,7 +84,7 @@ def test_given_a_custom_code_when_asked_for_again_then_only_its_own_request_gets
         {"original_url": url, "custom_code": code, "ttl_hours": 1},
     ]
 
-    first, same, without, other, another_lifetime = (api.create(**each) for each in requests)
+    first, same, without, other, another_lifetime = (api.create(**each) for each in asked)
 
     assert (first.status_code, first.json()["short_code"]) == (201, code)
     assert (same.status_code, same.json()["short_code"]) == (200, code)
@@ -104,8 +106,9 @@ def test_given_an_expired_code_when_asked_for_then_its_own_request_alone_gets_it
 
 
 def test_given_a_disabled_link_when_asked_for_again_then_it_is_gone_until_enabled(api, tables, url):
-    code = api.create(original_url=url).json()["short_code"]
-    disabled = tables.store.disable(code)
+    code, admin = api.create(original_url=url).json()["short_code"], tables.make_key("boss", Role.ADMIN)
+    assert api.request("PATCH", f"/links/{code}", key=admin, json={"status": "disabled"}).status_code == 200
+    disabled = tables.get(code)
 
     derived = api.create(original_url=url)
     custom = api.create(original_url=url, custom_code=code)
@@ -114,7 +117,7 @@ def test_given_a_disabled_link_when_asked_for_again_then_it_is_gone_until_enable
 
     assert [answer.status_code for answer in (derived, custom, others, followed)] == [410, 410, 409, 410]
     assert tables.get(code) == disabled
-    tables.store.enable(code)
+    assert api.request("PATCH", f"/links/{code}", key=admin, json={"status": "active"}).status_code == 200
     assert [answer.status_code for answer in (api.create(original_url=url), api.get(code))] == [200, 301]
 
 
@@ -206,8 +209,7 @@ def test_given_a_direct_invocation_when_created_then_the_result_is_plain(invoke,
 
     answer, again = (invoke("CreateUrlFunction", request) for _ in range(2))
 
-    assert set(answer) == {"short_code", "original_url", "short_url", "created_at", "expires_at", "redirect_type"}
-    assert answer["short_url"] is None
+    assert (answer["original_url"], answer["owner"], answer["short_url"]) == (url, None, None)
     assert again["short_code"] == answer["short_code"]
 
 
@@ -241,11 +243,10 @@ def test_given_a_link_that_expires_soon_when_followed_then_it_is_kept_no_longer(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize("state", ["expired", "disabled", "unknown"])
+@pytest.mark.parametrize("state", ["expired", "disabled", "deleted", "unknown"])
 def test_given_no_live_link_when_followed_then_it_is_said_why(api, invoke, tables, put, new, method, state):
-    code = new("none-") if state == "unknown" else put(expires_at=10**9 if state == "expired" else None).short_code
-    if state == "disabled":
-        tables.store.disable(code)
+    changes: dict[str, Any] = {"expires_at": 10**9} if state == "expired" else {"status": state}
+    code = new("none-") if state == "unknown" else put(**changes).short_code
     before = tables.get(code)
 
     answer = api.request(method, f"/{code}")
@@ -283,10 +284,87 @@ def test_given_no_code_when_invoked_directly_then_it_is_a_validation_error(invok
     assert (answer["error"], answer["status"]) == ("ValidationError", 400)
 
 
+# managing
+
+
+def test_given_a_key_that_was_just_made_when_used_then_a_link_is_managed_to_its_end(api, invoke, tables, url, new):
+    asked = {"name": "e2e", "owner": new("team-"), "role": "write"}
+    made = invoke("ManageLinksFunction", {"method": "POST", "path": "/keys", "body": asked})
+    key = made["body"]["key"]
+
+    link = api.create(key=key, original_url=url, title="Tä", tags=["a"], redirect_type="302").json()
+    path = f"/links/{link['short_code']}"
+    (listed,) = api.request("GET", f"/links?tag=a&q={url[-9:]}", key=key).json()["links"]
+    changed = api.request("PATCH", path, key=key, json={"original_url": f"{url}/2"}, headers={"If-Match": '"1"'})
+    visits = [api.get(link["short_code"])]
+    for status in ("disabled", "active"):
+        assert api.request("PATCH", path, key=key, json={"status": status}).status_code == 200
+        visits.append(api.get(link["short_code"]))
+    seen = api.request("GET", path, key=key)
+    too_late = api.request("PATCH", path, key=key, json={"title": "x"}, headers={"If-Match": '"1"'})
+    deleted = [api.request("DELETE", path, key=key).status_code for _ in range(2)]
+
+    assert (made["status"], listed) == (201, link)
+    assert changed.json() == link | {"original_url": f"{url}/2", "revision": 2, "cached_until": None}
+    assert [visit.status_code for visit in visits] == [302, 410, 302]
+    assert visits[0].headers["Location"] == f"{url}/2"
+    assert (seen.json()["click_count"], seen.headers["ETag"], too_late.status_code) == (2, '"4"', 412)
+    assert (deleted, api.get(link["short_code"]).status_code) == ([204, 204], 410)
+    row = tables.get(link["short_code"])
+    assert (row.kind.original_url, row.title, row.tags, row.click_count) == ("", None, frozenset(), 2)
+
+
+def test_given_a_hundred_links_when_sent_in_bulk_then_each_is_made_changed_and_listed(api, tables, url, new):
+    key, admin = (tables.make_key(new("bulk-"), role) for role in (Role.WRITE, Role.ADMIN))
+    body: dict[str, Any] = {"links": [{"original_url": f"{url}/{number}"} for number in range(100)]}
+
+    made = api.request("POST", "/links/bulk", key=key, json=body).json()["results"]
+    codes = [result["link"]["short_code"] for result in made]
+    body = {"short_codes": codes, "set": {"tags": ["x"]}}
+    changed = api.request("PATCH", "/links/bulk", key=key, json=body).json()["results"]
+    first = api.request("GET", "/links", key=key, params={"limit": "60", "tag": "x"}).json()
+    more = {"limit": "60", "tag": "x", "cursor": first["cursor"]}
+    second = api.request("GET", "/links", key=key, params=more).json()
+    body = {"links": [{"short_code": new("old"), "original_url": url, "imported_clicks": 7}]}
+    imported = [api.request("POST", "/links/import", key=each, json=body) for each in (admin, admin, key)]
+
+    assert [result["status"] for result in (*made, *changed)] == [201] * 100 + [200] * 100
+    assert len({*codes}) == 100
+    assert {link["short_code"] for link in (*first["links"], *second["links"])} == {*codes}
+    assert (len(first["links"]), second["cursor"]) == (60, None)
+    assert [each.status_code for each in imported] == [200, 200, 403]
+    assert [each.json()["results"][0]["status"] for each in imported[:2]] == [201, 200]
+
+
+def test_given_anothers_link_when_asked_for_then_it_looks_like_none(api, tables, put, new):
+    key, theirs = tables.make_key("us"), put(kind=Kind(new("https://example.com/"), "301", None, "them"))
+
+    for method, body in (("GET", None), ("PATCH", {"title": "x"}), ("DELETE", None)):
+        answers = [
+            api.request(method, f"/links/{code}", key=key, json=body) for code in (theirs.short_code, new("none-"))
+        ]
+        seen = [(each.status_code, each.content, dict(each.headers) | {"Date": ""}) for each in answers]
+        assert (seen[0][0], seen[0]) == (404, seen[1])
+    assert tables.get(theirs.short_code) == theirs
+
+
+@pytest.mark.parametrize("path", ["/keys", "/domains", "/keys/Admin001"])
+def test_given_what_operators_alone_do_when_asked_over_http_then_there_is_nothing(api, tables, path):
+    key = tables.make_key("boss", Role.ADMIN)
+    body = {"name": "x", "owner": "x", "role": "admin"}
+
+    answers = [
+        requests.request(method, api.url + path, json=body, headers={"X-Api-Key": key}, timeout=30)
+        for method in ("GET", "POST", "PATCH", "DELETE")
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
+
+
 # Neither the log tells anything, nor does the client break anything
 
 
-def test_given_secrets_when_created_and_followed_then_no_level_logs_any(api, api_log, url, new):
+def test_given_secrets_when_created_and_followed_then_no_level_logs_any(api, api_log, tables, url, new):
     secret = new("secret-")
     headers = {"User-Agent": f"{secret}-agent", "Referer": f"https://{secret}.example/"}
 
@@ -295,8 +373,12 @@ def test_given_secrets_when_created_and_followed_then_no_level_logs_any(api, api
     followed = api.request("GET", f"/{created.json()['short_code']}", headers=headers)
 
     assert [answer.status_code for answer in (created, refused, followed)] == [201, 400, 301]
+    key = tables.make_key("logged")
+    assert api.create(key=key, original_url=url, title=f"{secret}-title", tags=[f"{secret}-tag"]).status_code == 201
+    assert api.request("GET", "/links", key=f"{key[:-1]}!").status_code == 401
     log = api_log.read_text()
     assert '"url_creation_count"' in log
+    assert key[12:] not in log
     assert secret not in log
     assert "botocore" not in log
 

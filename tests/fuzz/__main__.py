@@ -1,4 +1,4 @@
-"""`.local/fuzz/bin/python -m tests.fuzz`: coverage-guided fuzzing of events, destinations and codes, with atheris.
+"""`.local/fuzz/bin/python -m tests.fuzz`: coverage-guided fuzzing of what the functions are given, with atheris.
 
 What makes an invariant fail, or takes longer than five seconds, is kept in ``.local/fuzz-findings/``. PYTHONPATH may
 name another copy of the package than this one.
@@ -46,6 +46,10 @@ _WORD = re.compile(r"(\w+)")
 
 functions = invariants.CheckedFunctions()
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
+MANAGE = {
+    name: events.load(f"manage_links/http_{name}.json")
+    for name in ("list", "see", "change", "delete", "bulk_create", "bulk_change", "import")
+}
 
 
 def event(octets: bytes) -> None:
@@ -64,8 +68,24 @@ def event(octets: bytes) -> None:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return  # Lambda's own runtime refuses it
-    for name in ("create_url", "redirect"):
+    for name in ("create_url", "redirect", "manage_links"):
         functions.invoke(name, value)
+
+
+def manage(octets: bytes) -> None:
+    """Have links managed by any text: as the body of the request that it fits, and as other parts of others."""
+    text, number = _text(octets), sum(octets)
+    marks = {"short_codes": "bulk_change", "short_code": "import", "links": "bulk_create"}
+    body = next((name for mark, name in marks.items() if mark in text), "change")
+    query = ("q", "cursor", "url", "limit", "owner", "status", "tag")[number % 7]
+    name, changes = (
+        ("list", {"queryStringParameters": {query: text}}),
+        ("delete", {"pathParameters": {"short_code": text}}),
+        ("delete", {"headers": MANAGE["delete"]["headers"] | {"if-match": text}}),
+        ("see", {"headers": {"authorization": f"Bearer {text}"}}),
+    )[number % 4]
+    for given in (MANAGE[body] | {"body": text}, MANAGE[name] | changes, {"method": "GET", "path": text}):
+        functions.invoke("manage_links", given)
 
 
 def destination(octets: bytes) -> None:
@@ -90,19 +110,25 @@ def code(octets: bytes) -> None:
     assert all(invariants.CODE.fullmatch(derived) for derived in codes.candidates(kind, b"secret"))
 
 
-TARGETS: dict[str, Callable[[bytes], None]] = {"event": event, "destination": destination, "code": code}
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "event": event,
+    "destination": destination,
+    "code": code,
+    "manage": manage,
+}
 
 
 def seeds(target: str) -> list[bytes]:
     """Return what a target's inputs are grown from."""
     samples = [events.load(name) for name in events.ANSWERS]
-    bodies = [sample["body"] for sample in samples if isinstance(sample, dict) and "body" in sample]
+    bodies = [sample["body"] for sample in samples if "body" in sample and isinstance(sample["body"], str)]
     messages = [record["body"] for name in events.BATCHES for record in events.load(name)["Records"]]
     urls = [case["input"] for case in bad_input.whatwg_cases()]
     texts = {
         "event": [*map(json.dumps, samples), *bodies, *messages],
         "destination": urls,
         "code": [*(link.short_code for link in events.LINKS), *sorted(codes.RESERVED), *urls[:100]],
+        "manage": [*bodies, *(link.short_code for link in events.LINKS)],
     }
     return [text.encode(errors="surrogatepass") for text in texts[target]]
 

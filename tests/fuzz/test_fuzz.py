@@ -27,10 +27,10 @@ def fuzz(*arguments, **variables):
 
 
 def test_given_inputs_that_coverage_guides_when_tried_then_no_invariant_fails():
-    run = fuzz("--runs", "9000")
+    run = fuzz("--runs", "8000")
 
     assert run.returncode == 0, run.stderr
-    assert run.stderr.count("stat::number_of_executed_units: 3000") == 3
+    assert run.stderr.count("stat::number_of_executed_units: 2000") == 4
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,7 @@ def test_given_inputs_that_coverage_guides_when_tried_then_no_invariant_fails():
         ("event", "web/request.py", "return value if isinstance(value, dict) else {}", "return value or {}"),
         ("destination", "destinations.py", ', ".home.arpa")', ")"),
         ("code", "codes.py", '"^[A-Za-z0-9_-]{3,20}$"', r'r"^[\w-]{3,20}$"'),
+        ("manage", "requests.py", "if not isinstance(entries, list) or", "if"),
     ],
 )
 def test_given_a_planted_fault_when_fuzzed_then_it_is_found(tmp_path, target, module, sound, faulty):

@@ -101,6 +101,17 @@ def test_given_a_sampled_request_when_answered_then_its_trace_tells_no_secret(
         assert secret not in daemon.received()
 
 
+def test_given_a_key_when_shown_again_then_its_check_takes_no_round_trip(database, tables, daemon, tmp_path):
+    tables.add_keys(*events.KEYS)
+    link, key = ("urls", "GetItem"), ("durable", "GetItem")
+    variables = {"xray": daemon.address, "AWS_ENDPOINT_URL_DYNAMODB": database.url}
+
+    with running("manage_links", tmp_path / "log", **variables) as invoke:
+        for paused in (0, 0, 28, 2):
+            assert invoke(events.load("manage_links/http_see.json"), paused=paused)["statusCode"] == 200
+        asked(daemon, [set(), {key, link}, {link}, {link}, {key, link}])
+
+
 @pytest.mark.parametrize(("seconds", "is_learned"), [(0.3, True), (30, False)], ids=["slow", "silent"])
 @pytest.mark.usefixtures("deny")
 def test_given_lists_that_come_late_when_a_link_is_followed_then_nobody_waits(

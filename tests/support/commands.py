@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from local.processes import free_port
 from tests.support.functions import ROOT
 from tests.support.waiting import eventually
 
@@ -42,6 +43,15 @@ def serving(
         for pid in running:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def sam_local(command: str, endpoint: str, log: Path) -> Iterator[int]:
+    """Run SAM CLI's command as this project does; yield its port."""
+    port = free_port()
+    parameters = "LogLevel=DEBUG CreatesPerMinutePerClient=0 CreateAccess=anyone"
+    options = ("--port", str(port), "--parameter-overrides", parameters)
+    with serving(command, *options, log=log, env=os.environ | {"DYNAMODB_PORT": endpoint.rpartition(":")[2]}):
+        yield port
 
 
 def family(pid: int) -> set[int]:

@@ -23,10 +23,6 @@ LINKS = (
         custom_code=True,
         status=DISABLED,
     ),
-)
-
-# Links with owners, and the keys that the sample events for managing show, whose texts are fixed.
-OWNED_LINKS = (
     Link(
         "summer-sale",
         Kind("https://example.com/sale", "302", 720, "marketing"),
@@ -41,6 +37,8 @@ OWNED_LINKS = (
     Link("nobodys", Kind("https://example.com/nobodys", "301", None), "2026-11-22T10:30:00Z", None),
     Link("deleted", Kind("", "301", None, "marketing"), "2026-11-22T10:30:00Z", None, status=DELETED),
 )
+
+# The keys that the sample events show: their texts are fixed.
 SECRET_TEXT = ("SampleEventsOnly" * 3)[: keys.SECRET_LENGTH]
 KEYS = tuple(
     keys.Key(id_, hashlib.sha256(SECRET_TEXT.encode()).digest(), "sample", "marketing", role, 1_795_343_400)
@@ -53,6 +51,8 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "create_url/http_base64.json": (201, None),
     "create_url/http_lifetime.json": (201, None),
     "create_url/http_custom_code.json": (200, None),
+    "create_url/http_with_key.json": (201, None),
+    "create_url/http_unauthorized.json": (401, "Unauthorized"),
     "create_url/http_invalid_url.json": (400, "InvalidUrl"),
     "create_url/http_validation_error.json": (400, "ValidationError"),
     "create_url/http_validation_error_body.json": (400, "ValidationError"),
@@ -69,7 +69,11 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "create_url/direct_conflict_error.json": (409, "ConflictError"),
     "create_url/direct_gone.json": (410, "Gone"),
     "redirect/http.json": (301, None),
+    "redirect/http_302.json": (302, None),
     "redirect/http_head.json": (301, None),
+    "redirect/http_head_302.json": (302, None),
+    "redirect/http_head_gone.json": (410, "Gone"),
+    "redirect/http_head_not_found.json": (404, "NotFound"),
     "redirect/http_not_found.json": (404, "NotFound"),
     "redirect/http_not_found_malformed.json": (404, "NotFound"),
     "redirect/http_gone.json": (410, "Gone"),
@@ -77,9 +81,6 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "redirect/direct_not_found.json": (404, "NotFound"),
     "redirect/direct_gone.json": (410, "Gone"),
     "redirect/direct_validation_error.json": (400, "ValidationError"),
-}
-
-ANSWERS |= {
     "manage_links/http_list.json": (200, None),
     "manage_links/http_list_validation_error.json": (400, "ValidationError"),
     "manage_links/http_list_forbidden.json": (403, "Forbidden"),
@@ -100,6 +101,7 @@ ANSWERS |= {
     "manage_links/http_delete.json": (204, None),
     "manage_links/http_delete_again.json": (204, None),
     "manage_links/http_delete_release.json": (204, None),
+    "manage_links/http_delete_validation_error.json": (400, "ValidationError"),
     "manage_links/http_delete_forbidden.json": (403, "Forbidden"),
     "manage_links/http_delete_not_found.json": (404, "NotFound"),
     "manage_links/http_delete_precondition_failed.json": (412, "PreconditionFailed"),

@@ -1,16 +1,19 @@
 """The template's tables in AWS's own engine, looked at and written to past the functions."""
 
 import os
+import time
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from local.dynamodb import client
+from squrl import keys
 from squrl.aws.client import Service, connect
-from squrl.aws.durable_table import DOMAINS
+from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.aws.links_table import SECRET_ROW, LinksTable, from_item, to_item
 from squrl.domains import DomainLists
 from squrl.invocation import Invocation
+from squrl.keys import Role
 from squrl.links import Link
 from tests.support.functions import ACCOUNT, variables
 
@@ -89,7 +92,19 @@ class Tables:
             Select="COUNT",
         )["Count"]
 
+    def make_key(self, owner: str, role: Role = Role.WRITE) -> str:
+        """Make a key, as an operator does; return its text."""
+        key, text = keys.make("for tests", owner, role, int(time.time()), None)
+        self.add_keys(key)
+        return text
+
+    def add_keys(self, *added: keys.Key) -> None:
+        """Write keys that aren't there yet."""
+        table = DurableTable(self.service, self.durable)
+        for key in added:
+            table.add_key(key)
+
     def set_domain_lists(self, lists: DomainLists) -> None:
-        """Write the domain lists, as an operator does."""
-        sets: dict[str, Any] = {name: {"SS": sorted(names)} for name, names in lists._asdict().items() if names}
-        self.client.put_item(TableName=self.durable, Item=DOMAINS | sets)
+        """Make the domain lists these, as an operator does."""
+        table = DurableTable(self.service, self.durable)
+        table.change_domain_lists(lists, DomainLists(*map(frozenset.difference, table.read_domain_lists(), lists)))

@@ -26,15 +26,17 @@ PACKAGE = {
     if path.stem != "__init__"
 }
 FUNCTIONS = {path.parent.name: path for path in sorted(ROOT.glob("functions/*/app.py"))}
-SOURCES = PACKAGE | FUNCTIONS
+# A function's folder is what Lambda imports from: its files are modules by their own names.
+FILES = {f"{path.parent.name}/{path.stem}": path for path in sorted(ROOT.glob("functions/*/*.py"))}
+SOURCES = PACKAGE | FILES
 OTHERS = sorted(path for folder in ("bench", "local") for path in ROOT.glob(f"{folder}/**/*.py"))
 
 ROOMS = {
-    **dict.fromkeys(("links", "codes", "destinations", "clicks", "domains", "errors"), "model"),
-    **dict.fromkeys(("shorten", "follow", "late_clicks"), "use cases"),
+    **dict.fromkeys(("links", "codes", "destinations", "clicks", "domains", "errors", "keys"), "model"),
+    **dict.fromkeys(("authorize", "shorten", "follow", "late_clicks", "manage"), "use cases"),
     **{module: module.split(".")[0] for module in PACKAGE if module.startswith(("aws.", "web."))},
     **{module: module for module in ("requests", "ports", "invocation", "telemetry", "settings")},
-    **dict.fromkeys(FUNCTIONS, "functions"),
+    **dict.fromkeys(FILES, "functions"),
 }
 # Every edge that there is: one more fails, and so does one that nothing uses any longer.
 EDGES = {
@@ -56,7 +58,9 @@ THIRD_PARTY = {
     "aws.links_table": {"botocore"},
     "telemetry": {"aws_lambda_powertools", "botocore"},
 }
-NOT_FOR_REDIRECT = {"squrl.requests", "squrl.destinations", "squrl.shorten", "squrl.aws.client_limiter", "ada_url"}
+NOT_FOR_REDIRECT = {"ada_url", "squrl.aws.client_limiter"} | {
+    f"squrl.{module}" for module in ("requests", "destinations", "shorten", "manage", "authorize")
+}
 
 
 def imports(path: Path, *, of_type_checkers: bool = True) -> set[str]:
@@ -76,13 +80,17 @@ def imports(path: Path, *, of_type_checkers: bool = True) -> set[str]:
 
 
 def siblings(path: Path) -> set[str]:
-    """Return the modules of the package that a file imports."""
+    """Return what a file imports of the package, and of its own folder if it is a function's."""
     names = {name.removeprefix("squrl.") for name in imports(path) if name.startswith("squrl.")}
-    return {name if name in PACKAGE else name.rpartition(".")[0] for name in names}
+    package = {name if name in PACKAGE else name.rpartition(".")[0] for name in names}
+    own = {f"{path.parent.name}/{name.split('.')[0]}" for name in imports(path)} if path in FILES.values() else set()
+    return package | (own & FILES.keys())
 
 
 def third_party(path: Path) -> set[str]:
-    return {name.split(".")[0] for name in imports(path, of_type_checkers=False)} - sys.stdlib_module_names - {"squrl"}
+    own = {file.stem for file in path.parent.glob("*.py")} if path in FILES.values() else set()
+    names = {name.split(".")[0] for name in imports(path, of_type_checkers=False)}
+    return names - sys.stdlib_module_names - own - {"squrl"}
 
 
 def run(script: str, environment: dict[str, str], *folders: Path) -> Any:
@@ -157,7 +165,12 @@ def test_given_a_module_when_it_imports_from_others_then_the_layer_carries_them(
     ("function", "most", "unneeded"),
     [
         ("redirect", 400, NOT_FOR_REDIRECT | {"pydantic", "squrl.late_clicks"}),
-        ("create_url", 460, {"squrl.follow", "squrl.aws.click_queue", "squrl.late_clicks"}),
+        ("create_url", 460, {"squrl.follow", "squrl.manage", "squrl.aws.click_queue", "squrl.late_clicks"}),
+        (
+            "manage_links",
+            460,
+            {"squrl.follow", "squrl.aws.click_queue", "squrl.aws.client_limiter", "squrl.late_clicks"},
+        ),
         ("count_clicks", 395, NOT_FOR_REDIRECT | {"pydantic", "squrl.follow", "squrl.web", "squrl.aws.domain_lists"}),
     ],
 )
@@ -168,7 +181,7 @@ def test_given_a_function_when_it_starts_then_it_loads_what_it_uses_and_no_more(
 
     provided = carried_by_the_layer() | sys.stdlib_module_names | {"squrl", "app"}
     assert not loaded & (unneeded | everywhere)
-    assert loaded >= (NOT_FOR_REDIRECT if function == "create_url" else {"squrl.aws.links_table"})
+    assert loaded >= (NOT_FOR_REDIRECT - unneeded if "pydantic" not in unneeded else {"squrl.aws.links_table"})
     assert len({name for name in loaded if name.split(".")[0] in provided}) <= most
 
 
@@ -207,12 +220,12 @@ def test_given_a_module_when_read_then_it_never_asks_for_the_environment(module)
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_given_a_function_when_read_then_only_its_settings_get_the_environment(function):
-    source = FUNCTIONS[function].read_text()
+    sources = [path.read_text() for path in FILES.values() if path.parent.name == function]
 
-    uses = re.findall(r".*\b(?:os\.|environ|getenv).*", source)
+    uses = [use for source in sources for use in re.findall(r".*\b(?:os\.|environ|getenv).*", source)]
 
     (use,) = uses
-    assert re.fullmatch(r"SETTINGS = \w+Settings\.from_environment\(os\.environ\)", use)
+    assert re.fullmatch(r"(SETTINGS = |WIRING = Wiring\()\w+Settings\.from_environment\(os\.environ\)\)?", use)
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")  # pytest-socket warns as well as it refuses

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squrl import codes
+from squrl import codes, keys
 from squrl.links import Kind
 
 # The contract's list, word for word.
@@ -40,7 +40,8 @@ SECRET = bytes(range(32))
 urls = st.text(st.characters(min_codepoint=0x21, exclude_categories=["Cs", "Zs", "Zl", "Zp"]), max_size=60).map(
     "https://example.com/".__add__
 )
-kinds = st.builds(Kind, urls, st.sampled_from(["301", "302"]), st.none() | st.integers(1, 87_600))
+owners = st.none() | st.from_regex(keys.OWNER_PATTERN.replace("$", r"\Z"))
+kinds = st.builds(Kind, urls, st.sampled_from(["301", "302"]), st.none() | st.integers(1, 87_600), owners)
 probes = st.integers(0, codes.PROBES - 1)
 cased = st.sampled_from(RESERVED).flatmap(
     lambda word: st.tuples(*[st.sampled_from([letter.lower(), letter.upper()]) for letter in word]).map("".join)
@@ -79,9 +80,10 @@ def test_given_a_word_that_resembles_a_reserved_one_when_checked_then_it_is_free
 @pytest.mark.parametrize(
     ("kind", "probe", "text"),
     [
-        (KIND, 0, "0 301 None https://example.com/very/long/url"),
-        (KIND._replace(redirect_type="302", ttl_hours=24), 7, "7 302 24 https://example.com/very/long/url"),
-        (Kind("http://xn--bcher-kva.example/straße?ü", "301", 1), 1, "1 301 1 http://xn--bcher-kva.example/straße?ü"),
+        (KIND, 0, "0  301 None https://example.com/very/long/url"),
+        (KIND._replace(owner="us"), 0, "0 us 301 None https://example.com/very/long/url"),
+        (KIND._replace(redirect_type="302", ttl_hours=24), 7, "7  302 24 https://example.com/very/long/url"),
+        (Kind("http://xn--bcher-kva.example/straße?ü", "301", 1), 1, "1  301 1 http://xn--bcher-kva.example/straße?ü"),
     ],
 )
 def test_given_a_request_when_derived_then_its_code_is_that_of_all_releases(kind, probe, text):
@@ -111,11 +113,12 @@ def test_given_any_request_when_derived_then_its_code_is_seven_characters_of_bas
 def test_given_a_request_when_one_thing_changes_then_so_does_its_code(kind):
     other_type = kind._replace(redirect_type="301" if kind.redirect_type == "302" else "302")
     other_life = kind._replace(ttl_hours=1 if kind.ttl_hours != 1 else None)
+    other_owner = kind._replace(owner=f"{kind.owner or ''}x")
     twisted = kind._replace(original_url=kind.original_url.swapcase())
 
-    changed = {codes.derive(one, 0, SECRET) for one in (kind, other_type, other_life, twisted)}
+    changed = {codes.derive(one, 0, SECRET) for one in (kind, other_type, other_life, other_owner, twisted)}
 
-    assert len(changed | {codes.derive(kind, 1, SECRET)}) == 5
+    assert len(changed | {codes.derive(kind, 1, SECRET)}) == 6
 
 
 def test_given_many_destinations_when_derived_then_every_character_is_as_likely():

@@ -3,14 +3,17 @@
 from typing import Any
 
 import pytest
-import yaml
 
 from squrl import requests
 from squrl.domains import DomainLists
-from squrl.errors import ValidationError
+from squrl.errors import SqurlError, ValidationError
 from squrl.requests import ChangeRequest, CreateRequest, ImportRequest, KeyRequest, read, read_domain_change
-from tests.support.functions import ROOT
+from squrl.web.response import link_body
+from tests.support import description
+from tests.support.fakes import NOW, a_link
 
+SCHEMAS = description.DOCUMENT["components"]["schemas"]
+LINK = link_body(a_link(), None, NOW)
 WHOLE: dict[Any, dict[str, Any]] = {
     CreateRequest: {"original_url": "https://example.com/"},
     ImportRequest: {"original_url": "https://example.com/", "short_code": "x"},
@@ -160,10 +163,22 @@ def test_given_a_change_of_lists_that_makes_no_sense_when_read_then_it_is_refuse
 
 @pytest.mark.parametrize("model", [CreateRequest, ChangeRequest, ImportRequest])
 def test_given_the_apis_description_when_compared_then_its_requests_are_the_models(model):
-    described = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())["components"]["schemas"][model.__name__]
-
     schema = model.model_json_schema()
 
     for part in (schema, *schema["properties"].values()):
         part.pop("title")  # pydantic's: the name, once more
-    assert described == schema
+    assert SCHEMAS[model.__name__] == schema
+
+
+def test_given_the_apis_description_when_compared_then_what_it_lists_is_what_there_is():
+    bodies = [
+        operation["requestBody"]["content"]["application/json"]["schema"]
+        for path in ("bulk", "import")
+        for operation in description.DOCUMENT["paths"][f"/links/{path}"].values()
+    ]
+
+    errors = {error.__name__ for error in SqurlError.__subclasses__()}
+    assert set(SCHEMAS["Error"]["properties"]["error"]["enum"]) == errors
+    assert SCHEMAS["OwnersLink"]["required"] == list(SCHEMAS["OwnersLink"]["properties"]) == list(LINK)
+    assert SCHEMAS["ChangedLink"]["required"] == list(SCHEMAS["ChangedLink"]["properties"]) == [*LINK, "cached_until"]
+    assert {next(iter(body["properties"].values()))["maxItems"] for body in bodies} == {requests.MAX_ENTRIES}

@@ -12,7 +12,7 @@ from squrl.links import Kind
 from tests.support import events
 from tests.support.invariants import CODE, CheckedFunctions, check_destination, is_public
 
-FUNCTIONS = ("create_url", "redirect")
+FUNCTIONS = ("create_url", "redirect", "manage_links")
 SAMPLES = [(name.partition("/")[0], events.load(name)) for name in events.ANSWERS]
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
 
@@ -69,15 +69,15 @@ def changed_samples(draw):
 def test_given_any_json_as_event_when_invoked_then_it_is_refused(functions, function, event):
     status, _ = functions.invoke(function, event)
 
-    assert status == 400
+    assert status in ({400, 404} if function == "manage_links" else {400})
 
 
-@settings(max_examples=500)
+@settings(max_examples=1000)
 @given(changed_samples())
 def test_given_a_sample_event_when_anything_in_it_changes_then_nothing_is_a_defect(functions, sample):
-    status, _ = functions.invoke(*sample)
+    status, _ = functions.invoke(*sample)  # looks at the answer
 
-    assert status in {200, 201, 301, 400, 403, 404, 409, 413, 410}
+    assert status < 500
 
 
 @settings(max_examples=300)

@@ -7,11 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from squrl.settings import CountClicksSettings, CreateSettings, RedirectSettings, Settings, SettingsError
-from tests.support.functions import variables
+from squrl.settings import (
+    CountClicksSettings,
+    CreateSettings,
+    ManageSettings,
+    RedirectSettings,
+    Settings,
+    SettingsError,
+)
+from tests.support.functions import FOLDERS, variables
 
-KINDS: tuple[type[Settings], ...] = (CreateSettings, RedirectSettings, CountClicksSettings)
-ENVIRONMENT = variables("create_url") | variables("redirect") | variables("count_clicks")
+KINDS: tuple[type[Settings], ...] = (CreateSettings, ManageSettings, RedirectSettings, CountClicksSettings)
+ENVIRONMENT = {name: value for function in FOLDERS for name, value in variables(function).items()}
 NAMES = sorted({field.name.upper() for kind in KINDS for field in fields(kind)})
 TABLES = [name for name in NAMES if name.endswith("TABLE_NAME")]
 FLAGS = ["ALLOW_PRIVATE_DESTINATIONS", "STORE_CREATOR_IP"]
@@ -27,12 +34,14 @@ RIGHT = {
         *("", "https://go.example.com", "http://localhost:3000", "http://127.0.0.1:3000", "https://a-b.example:8443"),
     ],
     "CLIENT_KEY_ID": ["", "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"],
+    "CREATE_ACCESS": ["key", "anyone"],
     "CORS_ORIGIN": ["", "*", "https://www.example.com"],
 }
 FREE = ["CORS_ORIGIN", "ORIGIN_SECRET"]  # any text; what the second needs besides has a test of its own
 WRONG = {
     **{name: ["", "ab", "a" * 256, "a b c", "squrl/urls", "squrl-urls\n", "tablé", "arn:aws:x"] for name in TABLES},
     **{name: ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"] for name in FLAGS},
+    "CREATE_ACCESS": ["", "keys", "Key", "nobody", "anyone\n"],
     "CREATES_PER_MINUTE_PER_CLIENT": ["", "-1", "1.5", " 60", "60\n", "\u0661", "x", "1" * 10],
     "CLIENT_KEY_ID": ["alias/squrl", "a b", "1234abcd\n"],
     "DOMAIN_NAME": ["go.example.com/", "https://go.example.com", "GO.example.com", "go example", "g\u00f6.example"],
@@ -70,6 +79,7 @@ def test_given_the_templates_variables_when_read_then_each_has_its_type():
         "base_url": "https://go.example.com",
         "allow_private_destinations": False,
         "store_creator_ip": True,
+        "create_access": "anyone",
         "creates_per_minute_per_client": 60,
         "client_key_id": settings.client_key_id,
         "cors_origin": "https://www.example.com",
@@ -104,6 +114,7 @@ def test_given_a_value_that_can_not_be_used_when_read_then_the_error_names_it(na
     ("kind", "more", "is_enough"),
     [
         (CreateSettings, {}, False),
+        (ManageSettings, {}, False),
         (CreateSettings, {"BASE_URL": "https://go.example.com"}, True),
         (CreateSettings, {"DOMAIN_NAME": "go.example.com"}, True),
         (RedirectSettings, {}, True),

@@ -82,12 +82,14 @@ def test_given_a_caller_beyond_its_limit_when_it_asks_then_it_is_told_to_wait(se
     limiter.is_within_limit = False
 
     with pytest.raises(RateLimitExceeded) as refusal:
-        admit(Caller("192.0.2.1"), limiter, NOW + second)
+        admit(Caller(address="192.0.2.1"), limiter, NOW + second)
 
     assert (refusal.value.retry_after, limiter.asked) == (wait, ["192.0.2.1"])
 
 
-@pytest.mark.parametrize(("caller", "is_within", "asked"), [(Caller("192.0.2.1"), True, 1), (Caller(), False, 0)])
+@pytest.mark.parametrize(
+    ("caller", "is_within", "asked"), [(Caller(address="192.0.2.1"), True, 1), (Caller(), False, 0)]
+)
 def test_given_a_caller_within_its_limit_or_trusted_when_it_asks_then_it_may(caller, is_within, asked):
     limiter = FakeClientLimiter()
     limiter.is_within_limit = is_within
@@ -129,7 +131,11 @@ def test_given_a_destination_that_is_refused_when_shortened_then_nobody_is_asked
 
 @pytest.mark.parametrize(
     ("caller", "kept"),
-    [(Caller("192.0.2.1", keeps_address=True), "192.0.2.1"), (Caller("192.0.2.1"), None), (Caller(), None)],
+    [
+        (Caller(address="192.0.2.1", keeps_address=True), "192.0.2.1"),
+        (Caller(address="192.0.2.1"), None),
+        (Caller(keeps_address=True), None),
+    ],
 )
 def test_given_the_operators_choice_when_shortened_then_the_address_is_kept_or_not(caller, kept):
     shortened = ask(FakeLinkStore(), caller=caller)
@@ -162,7 +168,8 @@ def test_given_the_same_request_before_when_shortened_then_its_link_is_kept(kind
     second, created = ask(store, kind, now=NOW + later)
 
     assert not created
-    assert second == replace(first, expires_at=kind.expires_at(NOW + max(0, later)))  # renewed, never shortened
+    expires_at = kind.expires_at(NOW + max(0, later))  # renewed, never shortened
+    assert second == replace(first, expires_at=expires_at, revision=1 if expires_at == first.expires_at else 2)
     assert store.links == {first.short_code: second}
     assert store.calls == (["claim"] if kind is FOREVER else ["claim", "renew"])
 
@@ -335,10 +342,8 @@ def test_given_a_custom_code_of_the_same_request_when_asked_for_then_it_is_renew
 
     shortened = ask(store, kind, "my-code", secrets=None)
 
-    assert shortened == (
-        a_link("my-code", kind, custom_code=True, click_count=3, expires_at=kind.expires_at(NOW)),
-        False,
-    )
+    renewed = {} if kind is FOREVER else {"expires_at": kind.expires_at(NOW), "revision": 2}
+    assert shortened == (a_link("my-code", kind, custom_code=True, click_count=3, **renewed), False)
 
 
 @pytest.mark.parametrize("failing", ["claim", "renew"])

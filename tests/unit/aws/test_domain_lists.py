@@ -17,6 +17,7 @@ from squrl.invocation import Incident, Invocation
 from tests.support.aws import UNKNOWN, ScriptedClient, refusal
 
 NONE, EVIL, BAD = DomainLists(), DomainLists.of(denied=["evil.example"]), DomainLists.of(denied=["bad.example"])
+YES = {"BOOL": True}
 UNCHECKED, ERROR = Incident.DOMAIN_UNCHECKED, Incident.DOMAIN_LIST_ERROR
 
 
@@ -25,7 +26,7 @@ def row(**lists: Any) -> dict[str, Any]:
 
 
 def answer(lists: DomainLists) -> dict[str, Any]:
-    return row(**{name: {"SS": sorted(names)} for name, names in lists._asdict().items() if names})
+    return row(**{f"{name} {entry}": YES for name, entries in lists._asdict().items() for entry in entries})
 
 
 def settle() -> None:
@@ -149,11 +150,10 @@ FAILURES = [
     refusal("AccessDeniedException"),
     UNKNOWN[2],
     RuntimeError("any"),
-    row(denied={"SS": ["*.evil.example"]}),
-    row(forbidden={"SS": ["evil.example"]}),
-    row(denied={"S": "evil.example"}),
-    row(denied={"L": [{"S": "evil.example"}]}),
-    row(allowed={"NULL": True}),
+    row(**{"forbidden evil.example": YES}),
+    row(**{"denied evil.example": YES, "note": {"S": "by hand"}}),
+    row(denied={"SS": ["evil.example"]}),
+    row(**{"allowed ": YES}),
 ]
 
 

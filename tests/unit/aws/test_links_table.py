@@ -1,6 +1,7 @@
 """What the table of links does when DynamoDB fails; what it does when DynamoDB doesn't, the contract suite says."""
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,15 +20,24 @@ LINK = a_link(kind=Kind("https://example.com/", "301", 24))
 ITEM = to_item(LINK)
 SECRET = bytes(range(32))
 SECRET_ITEM = {"short_code": {"S": SECRET_ROW}, "secret": {"B": SECRET}}
-SUCCESS = {"Item": ITEM | SECRET_ITEM, "Attributes": ITEM}
+SUCCESS = {
+    "Item": ITEM | SECRET_ITEM,
+    "Items": [ITEM],
+    "Attributes": ITEM,
+    "Responses": {"squrl-urls-test": [ITEM]},
+    "UnprocessedKeys": {},
+}
 CLICKS = {"a" * 32: NOW, "b" * 32: NOW - 60}
 METHODS = {
     "get": lambda table: table.get("abc"),
     "count_click": lambda table: table.count_click("abc", NOW),
     "renew": lambda table: table.renew("abc", LINK.kind, NOW),
     "claim": lambda table: table.claim(LINK, NOW),
-    "disable": lambda table: table.disable("abc"),
-    "enable": lambda table: table.enable("abc"),
+    "find": lambda table: table.find(LINK.kind, NOW),
+    "change": lambda table: table.change(LINK, replace(LINK, title="New")),
+    "release": lambda table: table.release(LINK),
+    "page": lambda table: table.page("us", None, 10),
+    "refreshed": lambda table: table.refreshed([LINK]),
     "secret": lambda table: table.secret(),
     "add_clicks": lambda table: table.add_clicks("abc", LINK.created_at, CLICKS),
 }
@@ -41,17 +51,17 @@ def a_table(*script: Any) -> tuple[LinksTable, ScriptedClient, Invocation]:
 
 @pytest.mark.parametrize("failure", [THROTTLED[0], NEVER_SENT[0], UNKNOWN[0]], ids=["throttled", "not sent", "unknown"])
 @pytest.mark.parametrize("method", METHODS)
-def test_given_a_failure_when_any_but_a_click_was_asked_then_it_is_tried_again(clock, method, failure):
+def test_given_a_failure_when_asked_then_only_what_adds_is_not_tried_again(clock, method, failure):
     table, client, invocation = a_table(failure, SUCCESS)
-    is_click = method == "count_click" and failure is not NEVER_SENT[0]
+    is_final = method in {"count_click", "change"} and failure is not NEVER_SENT[0]
 
-    if is_click:
+    if is_final:
         with pytest.raises(Throttled if failure is THROTTLED[0] else Unavailable):
             METHODS[method](table)
     else:
         METHODS[method](table)
 
-    assert len(client.requests) == (1 if is_click else 2)
+    assert len(client.requests) == (1 if is_final else 2)
     assert len(invocation.query_durations) == 1  # one question, with all its attempts
 
 

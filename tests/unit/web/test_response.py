@@ -18,10 +18,12 @@ stored = st.characters(exclude_categories=["Cc", "Cs", "Zs", "Zl", "Zp"], exclud
 STATUSES = {
     "InvalidUrl": 400,
     "ValidationError": 400,
+    "Unauthorized": 401,
     "Forbidden": 403,
     "NotFound": 404,
     "ConflictError": 409,
     "Gone": 410,
+    "PreconditionFailed": 412,
     "PayloadTooLarge": 413,
     "RateLimitExceeded": 429,
     "InternalServerError": 500,
@@ -76,13 +78,16 @@ def test_given_a_domain_of_its_own_when_sent_then_browsers_use_https_only(respon
 def test_given_an_error_when_told_then_it_has_the_contracts_form(name):
     details = [{"field": "body", "message": "m"}] if name == "ValidationError" else None
 
-    response = failure(getattr(errors, name)(details or "m"))
+    error = getattr(errors, name)() if name == "Unauthorized" else getattr(errors, name)(details or "m")
 
-    body = {"error": name, "message": "m", "details": details}
+    response = failure(error)
+
+    body = {"error": name, "message": error.message, "details": details}
     answer, retry_after = response.to_http(has_domain=False), {"RateLimitExceeded": "1", "ServiceUnavailable": "1"}
     assert (answer["statusCode"], json.loads(answer["body"])) == (STATUSES[name], body)
     assert answer["headers"].items() >= {"Cache-Control": "no-store", "Content-Type": "application/json"}.items()
     assert answer["headers"].get("Retry-After") == retry_after.get(name)
+    assert answer["headers"].get("WWW-Authenticate") == ("Bearer" if name == "Unauthorized" else None)
     assert response.to_direct() == body | {"status": STATUSES[name]}
 
 
