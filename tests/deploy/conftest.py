@@ -19,8 +19,11 @@ import boto3
 import pytest
 import yaml
 
+from squrl.aws.client import Service
+from squrl.aws.durable_table import DurableTable
 from squrl.aws.links_table import SECRET_ROW, to_item
-from tests.support.events import LINKS
+from squrl.invocation import Invocation
+from tests.support.events import KEYS, LINKS, OWNED_LINKS, load
 from tests.support.ports import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
@@ -203,7 +206,7 @@ def stack(deployed) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def rows(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
-    """Leave no links but the sample ones in the table, and return a function that reads all links by code."""
+    """Leave no links but the sample ones in the table, with their keys; return a function that reads links by code."""
     dynamodb, table = client("dynamodb"), stack["TableName"]
 
     def read():
@@ -213,8 +216,11 @@ def rows(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
 
     for code in read():
         dynamodb.delete_item(TableName=table, Key={"short_code": {"S": code}})
-    for link in LINKS:
+    for link in (*LINKS, *OWNED_LINKS):
         dynamodb.put_item(TableName=table, Item=to_item(link))
+    durable = DurableTable(Service(dynamodb, Invocation(600_000)), "squrl-durable-dev")
+    for key in KEYS:
+        durable.add_key(key)  # unless it is there
     return read
 
 
@@ -262,3 +268,62 @@ def invoke_and_log(client) -> Callable[[str, Any], tuple[dict[str, Any], str]]:
 @pytest.fixture
 def invoke(invoke_and_log) -> Callable[[str, Any], dict[str, Any]]:
     return lambda function, event: invoke_and_log(function, event)[0]
+
+
+@pytest.fixture
+def operate(invoke) -> Callable[..., tuple[int, Any]]:
+    """Return a function that does what an operator does: a call of the managing function, which is trusted."""
+
+    def call(method, path, **body):
+        answer = invoke("manage-links", {"method": method, "path": path, "body": body})
+        return answer["status"], answer["body"]
+
+    return call
+
+
+class Http:
+    """A caller with a key, or without one: what the API makes of a request, sent to the function of its route.
+
+    Ministack makes no routes of an HTTP API's definition, so the events are the API's own, taken from the samples.
+    """
+
+    def __init__(self, invoke: Callable[[str, Any], Any], key: str | None) -> None:
+        self._invoke = invoke
+        self._headers = {"authorization": f"Bearer {key}"} if key else {}
+
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
+        """Return an answer's status, body and headers."""
+        event = load("manage_links/http_see.json")
+        _, *parts = path.split("/")
+        is_code = parts[0] == "links" and len(parts) > 1 and parts[1] not in {"bulk", "import"}
+        route = f"{method} /links/{{short_code}}" if is_code else f"{method} {path}"
+        del event["headers"]["authorization"], event["pathParameters"]
+        event |= {"routeKey": route, "rawPath": path, "headers": event["headers"] | self._headers | headers}
+        event["requestContext"] |= {"routeKey": route, "http": event["requestContext"]["http"] | {"method": method}}
+        if is_code:
+            event["pathParameters"] = {"short_code": parts[1]}
+        if body is not None:
+            event["body"] = json.dumps(body)
+        answer = self._invoke("create-url" if path == "/create" else "manage-links", event)
+        return answer["statusCode"], json.loads(answer["body"]) if answer.get("body") else None, answer["headers"]
+
+    def create(self, **fields: Any) -> tuple[int, Any]:
+        """Ask for a link."""
+        return self.request("POST", "/create", fields)[:2]
+
+
+@pytest.fixture
+def http(invoke) -> Callable[..., Http]:
+    return lambda key=None: Http(invoke, key)
+
+
+@pytest.fixture
+def make_key(operate) -> Callable[..., dict[str, Any]]:
+    """Return a function that makes a key as an operator does."""
+
+    def make(role="write", owner="marketing"):
+        status, key = operate("POST", "/keys", name="a test's", owner=owner, role=role)
+        assert status == 201, key
+        return key
+
+    return make

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from tests.support.events import LINKS, load
+from tests.support.events import LINKS, OWNED_LINKS, load
 
-FUNCTIONS = ("squrl-create-url-dev", "squrl-redirect-dev", "squrl-count-clicks-dev")
+FUNCTIONS = ("squrl-create-url-dev", "squrl-manage-links-dev", "squrl-redirect-dev", "squrl-count-clicks-dev")
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
 
 
@@ -26,9 +26,10 @@ def live(client):
 
 
 def test_given_links_when_parameters_are_changed_then_what_is_live_follows_and_the_links_stay(
-    deploy, live, rows, invoke, invoke_and_log
+    deploy, live, rows, http, make_key, invoke_and_log
 ):
-    first = json.loads(invoke("create-url", load("create_url/http.json"))["body"])
+    caller = http(make_key()["key"])
+    _, first = caller.create(original_url="https://example.com/first")
     _, log = invoke_and_log("create-url", load("create_url/http_gone.json"))
     assert "creator_ip" not in rows()[first["short_code"]]
     assert '"level":"INFO"' in log
@@ -36,10 +37,10 @@ def test_given_links_when_parameters_are_changed_then_what_is_live_follows_and_t
     changed = deploy(LogLevel="ERROR", StoreCreatorIp="true")
 
     assert changed.returncode == 0, changed.stdout
-    assert [function["Version"] for function in live()] == ["2", "2", "2"]
+    assert [function["Version"] for function in live()] == ["2", "2", "2", "2"]
     assert {function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] for function in live()} == {"ERROR"}
-    assert set(rows()) == {*(link.short_code for link in LINKS), first["short_code"]}
-    second = json.loads(invoke("create-url", load("create_url/http_lifetime.json"))["body"])
+    assert set(rows()) == {*(link.short_code for link in (*LINKS, *OWNED_LINKS)), first["short_code"]}
+    _, second = caller.create(original_url="https://example.com/second")
     _, log = invoke_and_log("create-url", load("create_url/http_gone.json"))
     assert rows()[second["short_code"]]["creator_ip"] == {"S": "192.0.2.44"}
     assert '"level":"INFO"' not in log
@@ -58,7 +59,7 @@ def test_given_a_stack_when_only_the_layer_is_changed_then_what_is_live_has_the_
     assert again.returncode == 0, again.stdout
     (layer,) = client("lambda").list_layers()["Layers"]
     newest = layer["LatestMatchingVersion"]["LayerVersionArn"]
-    assert [function["Layers"][0]["Arn"] for function in live()] == [newest, newest, newest]
+    assert [function["Layers"][0]["Arn"] for function in live()] == [newest] * len(FUNCTIONS)
     assert [function["Layers"] for function in live()] != before
 
 
@@ -66,7 +67,22 @@ def test_given_a_stack_when_a_reservation_alone_is_changed_then_it_is_deployed(d
     changed = deploy(CreateConcurrency="5")
 
     assert changed.returncode == 0, changed.stdout  # ministack itself reserves nothing
-    assert [function["Version"] for function in live()] == ["2", "1", "1"]
+    assert [function["Version"] for function in live()] == ["2", "1", "1", "1"]
+
+
+def test_given_a_stack_when_anyone_may_create_then_each_is_counted_under_a_pseudonym(deploy, rows, state, invoke):
+    assert invoke("create-url", load("create_url/http.json"))["statusCode"] == 401
+
+    changed = deploy(CreateAccess="anyone")
+
+    assert changed.returncode == 0, changed.stdout
+    answers = [invoke("create-url", load("create_url/http.json")) for _ in range(2)]
+    invoke("create-url", load("create_url/direct.json"))
+    clients = {name: row for name, row in state().items() if name.startswith("client#")}
+    assert [answer["statusCode"] for answer in answers] == [201, 200]
+    assert sum(int(row["creates"]["N"]) for row in clients.values()) == 2
+    assert len({name.split("#")[1] for name in clients}) == 1
+    assert "192.0.2.44" not in json.dumps(clients)
 
 
 def test_given_a_stack_when_it_is_deployed_again_without_a_change_then_nothing_happens(deploy, live, stack):
@@ -74,7 +90,7 @@ def test_given_a_stack_when_it_is_deployed_again_without_a_change_then_nothing_h
 
     assert again.returncode == 0, again.stdout
     assert "is up to date" in again.stdout
-    assert [function["Version"] for function in live()] == ["1", "1", "1"]
+    assert [function["Version"] for function in live()] == ["1", "1", "1", "1"]
 
 
 def test_given_a_stack_when_it_gets_a_domain_of_its_own_then_it_answers_there(deploy, invoke, client, stack):

@@ -16,7 +16,7 @@ from squrl.clicks import Click
 from squrl.links import Kind
 from tests.support.events import ANSWERS, BATCHES, LINKS, load, status_and_error
 
-FUNCTIONS = {"create-url": 10, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds
+FUNCTIONS = {"create-url": 10, "manage-links": 30, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds
 
 
 def test_given_a_deployment_when_its_outputs_are_read_then_they_lead_to_its_resources(stack, client):
@@ -35,15 +35,17 @@ def test_given_a_deployment_when_its_outputs_are_read_then_they_lead_to_its_reso
 def test_given_a_deployment_when_the_table_is_described_then_it_is_the_contracts(stack, client):
     table = client("dynamodb").describe_table(TableName=stack["TableName"])["Table"]
 
-    (index,) = table["GlobalSecondaryIndexes"]
+    indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
     assert table["KeySchema"] == [{"AttributeName": "short_code", "KeyType": "HASH"}]
-    assert index["IndexName"] == "original-url-index"
-    assert index["KeySchema"] == [
-        {"AttributeName": "original_url", "KeyType": "HASH"},
-        {"AttributeName": "created_at", "KeyType": "RANGE"},
-    ]
+    assert {name: index["KeySchema"] for name, index in indexes.items()} == {
+        f"{key.replace('_', '-')}-index": [
+            {"AttributeName": key, "KeyType": "HASH"},
+            {"AttributeName": "created_at", "KeyType": "RANGE"},
+        ]
+        for key in ("original_url", "owner")
+    }
     projected = "status redirect_type ttl_hours expires_at custom_code owner forward_query max_clicks"
-    assert set(index["Projection"]["NonKeyAttributes"]) == set(projected.split())
+    assert set(indexes["original-url-index"]["Projection"]["NonKeyAttributes"]) == set(projected.split())
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["DeletionProtectionEnabled"] is False
@@ -80,6 +82,7 @@ def test_given_a_deployment_when_log_groups_are_listed_then_all_are_kept_for_a_w
     assert {group["logGroupName"]: group.get("retentionInDays") for group in groups} == {
         "/aws/lambda/squrl-count-clicks-dev": 7,
         "/aws/lambda/squrl-create-url-dev": 7,
+        "/aws/lambda/squrl-manage-links-dev": 7,
         "/aws/lambda/squrl-redirect-dev": 7,
         "/aws/vendedlogs/squrl-dev/access": 7,
     }
@@ -121,8 +124,16 @@ def test_given_a_deployment_when_the_redirect_is_asked_where_its_clicks_go_then_
 
 @pytest.mark.parametrize(
     ("function", "routes"),
-    [("create-url", {"POST/create"}), ("redirect", {"GET/*", "HEAD/*", "*"})],
-    ids=["create-url", "redirect"],
+    [
+        ("create-url", {"POST/create"}),
+        ("redirect", {"GET/*", "HEAD/*", "*"}),
+        (
+            "manage-links",
+            {"GET/links", "GET/links/*", "PATCH/links/*", "DELETE/links/*"}
+            | {"POST/links/bulk", "PATCH/links/bulk", "POST/links/import"},
+        ),
+    ],
+    ids=["create-url", "redirect", "manage-links"],
 )
 def test_given_a_deployment_when_a_function_is_asked_who_may_invoke_it_then_it_is_the_apis_routes(
     stack, client, function, routes
@@ -140,7 +151,8 @@ def test_given_a_deployment_when_a_function_is_asked_who_may_invoke_it_then_it_i
 def test_given_the_sample_links_when_a_sample_event_comes_then_the_answer_is_the_samples(rows, invoke, name):
     answer = invoke(name.partition("/")[0].replace("_", "-"), load(name))
 
-    assert status_and_error(name, answer) == ANSWERS[name]
+    needs_a_key = name.startswith("create_url/http")  # and has none
+    assert status_and_error(name, answer) == ((401, "Unauthorized") if needs_a_key else ANSWERS[name])
 
 
 @pytest.mark.parametrize("name", BATCHES)
@@ -183,47 +195,109 @@ def test_given_a_message_that_is_no_click_when_it_failed_often_enough_then_it_is
     assert int(attributes["VisibilityTimeout"]) >= 6 * FUNCTIONS["count-clicks"]
 
 
-def test_given_a_client_when_it_makes_links_over_http_then_its_requests_are_counted_under_a_pseudonym(
-    rows, invoke, state
-):
-    answers = [invoke("create-url", load("create_url/http.json")) for _ in range(2)]
-    invoke("create-url", load("create_url/direct.json"))
-
-    clients = {name: row for name, row in state().items() if name.startswith("client#")}
-    assert [answer["statusCode"] for answer in answers] == [201, 200]
-    assert sum(int(row["creates"]["N"]) for row in clients.values()) == 2
-    assert len({name.split("#")[1] for name in clients}) == 1
-    assert "192.0.2.44" not in json.dumps(clients)
-
-
 def test_given_running_functions_when_a_domain_is_denied_then_within_a_minute_links_there_are_gone(
-    rows, state, eventually, invoke, client
+    rows, eventually, invoke, operate, client
 ):
     row = to_item(replace(LINKS[0], kind=Kind("https://www.evil.example/", "302", None)))
     client("dynamodb").put_item(TableName="squrl-urls-dev", Item=row)
     assert invoke("redirect", load("redirect/http.json"))["statusCode"] == 302
 
-    denied = {"kind": {"S": "domains"}, "id": {"S": "lists"}, "denied": {"SS": ["evil.example"]}}
-    client("dynamodb").put_item(TableName="squrl-durable-dev", Item=denied)
+    status, lists = operate("PATCH", "/domains", denied={"add": ["evil.example"]})
 
+    assert (status, "evil.example" in lists["denied"]) == (200, True)
     eventually(lambda: invoke("redirect", load("redirect/http.json"))["statusCode"] == 410)
     eventually(lambda: invoke("create-url", {"original_url": "https://evil.example/"}).get("error") == "InvalidUrl")
 
 
-def test_given_a_new_destination_when_a_link_is_made_then_its_row_is_in_the_table(rows, invoke):
-    link = json.loads(invoke("create-url", load("create_url/http.json"))["body"])
+def test_given_a_new_destination_when_a_link_is_made_then_its_row_is_in_the_table(rows, http, make_key):
+    before = len(rows())
+
+    status, link = http(make_key()["key"]).create(original_url="https://example.com/new")
 
     row = rows()[link["short_code"]]
-    assert len(rows()) == len(LINKS) + 1
+    assert (status, len(rows())) == (201, before + 1)
     assert {name: value for name, value in row.items() if name != "created_at"} == {
         "short_code": {"S": link["short_code"]},
-        "original_url": {"S": link["original_url"]},
+        "original_url": {"S": "https://example.com/new"},
         "redirect_type": {"S": "301"},
+        "owner": {"S": "marketing"},
         "click_count": {"N": "0"},
         "custom_code": {"BOOL": False},
         "status": {"S": "active"},
+        "revision": {"N": "1"},
     }
     assert datetime.fromisoformat(row["created_at"]["S"]).tzinfo == UTC
+
+
+def test_given_a_key_when_its_owner_manages_a_link_then_each_call_does_what_it_says(rows, http, make_key, invoke):
+    caller = http(make_key()["key"])
+    _, made = caller.create(original_url="https://example.com/managed", custom_code="managed", redirect_type="302")
+    follow = load("redirect/http.json") | {"rawPath": "/managed", "pathParameters": {"short_code": "managed"}}
+
+    def visit():
+        return invoke("redirect", follow)["statusCode"]
+
+    listed = caller.request("GET", "/links")[1]["links"]
+    seen = caller.request("GET", "/links/managed")
+    changed = caller.request("PATCH", "/links/managed", {"title": "New"}, **{"if-match": seen[2]["ETag"]})
+    late = caller.request("PATCH", "/links/managed", {"title": "Newer"}, **{"if-match": seen[2]["ETag"]})
+    visits = [visit()]
+    for status in ("disabled", "active"):
+        assert caller.request("PATCH", "/links/managed", {"status": status})[0] == 200
+        visits.append(visit())
+    deleted = caller.request("DELETE", "/links/managed")
+    visits.append(visit())
+    gone = caller.request("GET", "/links/managed")[1]
+
+    assert made["short_code"] in {link["short_code"] for link in listed}
+    assert (changed[0], changed[1]["title"], changed[1]["revision"], late[0]) == (200, "New", 2, 412)
+    assert visits == [302, 410, 302, 410]
+    assert (deleted[0], gone["status"], gone["original_url"], gone["click_count"]) == (204, "deleted", None, 2)
+
+
+def test_given_a_hundred_links_when_made_and_changed_in_bulk_then_each_is_and_the_list_has_them(rows, http, make_key):
+    caller = http(make_key(owner="bulk")["key"])
+    links = [{"original_url": f"https://example.com/{number}", "tags": ["many"]} for number in range(100)]
+
+    _, made, _ = caller.request("POST", "/links/bulk", {"links": links})
+    codes = [result["link"]["short_code"] for result in made["results"]]
+    _, changed, _ = caller.request("PATCH", "/links/bulk", {"short_codes": codes, "set": {"status": "disabled"}})
+
+    listed = caller.request("GET", "/links")[1]
+    assert [result["status"] for result in made["results"]] == [201] * 100
+    assert [result["status"] for result in changed["results"]] == [200] * 100
+    assert {rows()[code]["status"]["S"] for code in codes} == {"disabled"}
+    assert (len(listed["links"]), listed["cursor"] is None) == (50, False)
+
+
+def test_given_a_key_when_it_is_revoked_then_it_is_refused_within_a_minute(rows, http, make_key, operate, eventually):
+    key = make_key()
+    caller = http(key["key"])
+    assert caller.request("GET", "/links")[0] == 200
+    assert caller.create(original_url="https://example.com/before")[0] == 201
+
+    status, _ = operate("DELETE", f"/keys/{key['id']}")
+
+    assert status == 204
+    eventually(lambda: caller.request("GET", "/links")[0] == 401)
+    eventually(lambda: caller.create(original_url="https://example.com/after")[0] == 401)
+    assert key["id"] not in {each["id"] for each in operate("GET", "/keys")[1]["keys"]}
+
+
+def test_given_no_key_or_a_foreign_one_then_nothing_is_told_and_nothing_is_done(rows, http, make_key):
+    before = rows()
+    stranger, other = http(), http(make_key(owner="sales")["key"])
+
+    refused = [
+        stranger.create(original_url="https://example.com/")[0],
+        stranger.request("GET", "/links")[0],
+        stranger.request("DELETE", "/links/summer-sale")[0],
+        other.request("GET", "/links/summer-sale")[0],
+        other.request("PATCH", "/links/summer-sale", {"status": "disabled"})[0],
+    ]
+
+    assert refused == [401, 401, 401, 404, 404]
+    assert rows() == before
 
 
 def test_given_a_link_when_it_is_followed_and_probed_then_the_click_alone_is_counted(rows, invoke):
@@ -237,6 +311,7 @@ def test_given_a_link_when_it_is_followed_and_probed_then_the_click_alone_is_cou
     ("function", "event", "metric"),
     [
         ("create-url", "create_url/direct_custom_code.json", "url_reuse_count"),
+        ("manage-links", "manage_links/direct_import.json", "url_creation_count"),
         ("redirect", "redirect/direct.json", "url_lookup_count"),
         ("count-clicks", "count_clicks/sqs.json", "click_counted_late"),
     ],

@@ -173,5 +173,6 @@ def status_and_error(name: str, answer: dict[str, Any]) -> tuple[int, str | None
         return answer["statusCode"], body.get("error")
     if name.startswith("manage_links/"):
         return answer["status"], (answer["body"] or {}).get("error")
-    successful = 301 if name.startswith("redirect/") else ANSWERS[name][0]
-    return answer.get("status", successful), answer.get("error")
+    if "error" in answer:
+        return answer["status"], answer["error"]
+    return 301 if name.startswith("redirect/") else ANSWERS[name][0], None

@@ -14,7 +14,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -22,7 +23,7 @@ from unittest.mock import patch
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from squrl.aws.links_table import to_item
+from squrl.aws.links_table import SECRET_ROW, to_item
 from squrl.clicks import Click
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.settings import Settings
@@ -31,8 +32,9 @@ from tests.template.stack import ACCOUNT, REGION, ROOT, Stack
 
 DESTINATION = "https://example.com/a"
 FOREVER, FOR_A_DAY = Kind(DESTINATION, "301", None), Kind(DESTINATION, "302", 24)
+OWNED = Kind("https://example.com/1", "301", None, "marketing")  # what the sample of a bulk asks for
 NOW = int(time.time())
-DAY = 86_400  # seconds
+DAY, CALL = 86_400, 0.1  # seconds; the second is what a call takes
 LIVE, EXPIRED = NOW + 36_500 * DAY, NOW - 3600
 
 ROWS = [
@@ -41,22 +43,28 @@ ROWS = [
     Link("abc", FOR_A_DAY, timestamp(NOW), LIVE),
     Link("abc", FOR_A_DAY, timestamp(NOW), EXPIRED),
     Link("abc", FOR_A_DAY, timestamp(NOW), None, status=DISABLED),
+    Link("abc", OWNED, timestamp(NOW), None),
+    replace(events.OWNED_LINKS[-1], short_code="abc"),  # which is deleted
 ]
 
-_REFUSED = re.compile("create_url/http_.*(error|invalid_url|forbidden|too_large)")
+
+def _with_key(event: Any) -> Any:
+    key = events.load("manage_links/http_bulk_create.json")["headers"]["authorization"]
+    return event | {"headers": event["headers"] | {"authorization": key}}
+
+
+_CREATES = [events.load(name) for name in events.ANSWERS if name.startswith("create_url/http")]
 EVENTS: dict[str, list[Any]] = {
     "functions/create_url/": [
-        events.load("create_url/http.json"),
+        *_CREATES,  # where a key is needed, these are refused
+        *map(_with_key, _CREATES),
         {"original_url": DESTINATION},
         {"original_url": DESTINATION, "custom_code": "my-code"},
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24},
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24, "custom_code": "my-code"},
-        *(
-            events.load(name)
-            for name in events.ANSWERS
-            if re.match("create_url/http_.*(error|invalid_url|forbidden|too_large)", name)
-        ),
+        {"original_url": OWNED.original_url, "owner": OWNED.owner, "title": "One"},
     ],
+    "functions/manage_links/": [events.load(name) for name in events.ANSWERS if name.startswith("manage_links/")],
     "functions/redirect/": [events.load(name) for name in events.ANSWERS if name.startswith("redirect/")],
     "functions/count_clicks/": [
         *(events.load(name) for name in events.BATCHES),
@@ -74,7 +82,10 @@ FAILED_CONDITIONS: list[Reply] = [
 ]
 REPLIES: dict[str, list[Reply]] = {
     "GetItem": [({}, ""), *(({"Item": to_item(row)}, "") for row in ROWS), *FAILURES],
-    "Query": [({"Items": []}, ""), ({"Items": [to_item(ROWS[0])]}, ""), *FAILURES],
+    "Query": [({"Items": []}, ""), ({"Items": [to_item(ROWS[0]), to_item(ROWS[-2])]}, ""), *FAILURES],
+    "Scan": [({"Items": [to_item(row) for row in ROWS]}, ""), *FAILURES],
+    "BatchGetItem": [({"Responses": [to_item(row) for row in ROWS], "UnprocessedKeys": {}}, ""), *FAILURES],
+    "DeleteItem": [({}, ""), ({}, "ConditionalCheckFailedException"), *FAILURES],
     "PutItem": [({}, ""), *FAILED_CONDITIONS[1:], *FAILURES],  # where no row is, nothing keeps one from being put
     "UpdateItem": [*(({"Attributes": to_item(row)}, "") for row in ROWS), *FAILED_CONDITIONS, *FAILURES],
     "TransactWriteItems": [
@@ -88,17 +99,37 @@ REPLIES: dict[str, list[Reply]] = {
 }
 # What safeguards a request or takes its overflow: each failure of these once, while all the rest goes well.
 THROTTLED: Reply = ({}, "ThrottlingException")
-SIDE_REPLIES: dict[str, list[Reply]] = {
-    "GetItem": [
-        ({}, ""),
-        ({"Item": {"denied": {"SS": ["example.com"]}}}, ""),
-        ({"Item": {"denied": {"S": "example.com"}}}, ""),
-        THROTTLED,
-    ],
-    "UpdateItem": [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
-    "GenerateMac": [({"Mac": b"key"}, ""), THROTTLED],
-    "SendMessage": [({}, ""), THROTTLED],
+KEYS = [
+    {
+        "id": {"S": key.id},
+        "digest": {"B": key.digest},
+        "name": {"S": key.name},
+        "owner": {"S": key.owner},
+        "role": {"S": key.role.name},
+        "created_at": {"N": str(key.created_at)},
+    }
+    for key in reversed(events.KEYS)  # an admin's first: all else goes well with that one
+]
+BROKEN: Reply = ({"Item": {"denied": {"S": "example.com"}, "else": {"S": "?"}}}, "")
+SIDE_REPLIES: dict[tuple[str, str | None], list[Reply]] = {
+    ("GetItem", "domains"): [({}, ""), ({"Item": {"denied example.com": {"BOOL": True}}}, ""), BROKEN, THROTTLED],
+    ("UpdateItem", "domains"): [({"Attributes": {"denied example.com": {"BOOL": True}}}, ""), THROTTLED],
+    ("GetItem", "key"): [*(({"Item": key}, "") for key in KEYS), ({}, ""), THROTTLED],
+    ("PutItem", "key"): [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
+    ("Query", "key"): [({"Items": KEYS}, ""), THROTTLED],
+    ("DeleteItem", "key"): [({}, ""), THROTTLED],
+    ("UpdateItem", "client#*"): [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
+    ("GenerateMac", None): [({"Mac": b"key"}, ""), THROTTLED],
+    ("SendMessage", None): [({}, ""), THROTTLED],
 }
+
+
+class Question(NamedTuple):
+    """What is asked of AWS: the same question has the same answer, as long as an event is handled."""
+
+    operation: str
+    resource: str
+    rows: str | None
 
 
 class Metric(NamedTuple):
@@ -132,8 +163,6 @@ class Run:
         What it asked of AWS.
     operations : set of tuple of str
         The same of DynamoDB, as its metrics have it: operation and table.
-    filtered : set of str
-        The attributes that its queries name.
     metrics : set of Metric
         What it wrote.
     """
@@ -141,7 +170,6 @@ class Run:
     settings: Settings = field(init=False)
     calls: set[Call] = field(default_factory=set)
     operations: set[tuple[str, str]] = field(default_factory=set)
-    filtered: set[str] = field(default_factory=set)
     metrics: set[Metric] = field(default_factory=set)
 
 
@@ -153,26 +181,35 @@ def run(stack: Stack, function: str) -> Run:
         source["CodeUri"],
         properties["FunctionName"],
         tuple(sorted(properties["Environment"]["Variables"].items())),
-        projected(stack),
+        tuple(projected(stack).items()),
     )
 
 
-def projected(stack: Stack) -> frozenset[str]:
-    """Return the attributes that the table's one index holds: the keys of both, and what is projected."""
+def projected(stack: Stack) -> dict[str, frozenset[str]]:
+    """Return the attributes that each index of the links' table holds: the keys of both, and what is projected."""
     table = stack.of_type("AWS::DynamoDB::Table")["UrlsTable"]
-    (index,) = table["GlobalSecondaryIndexes"]
-    keys = {key["AttributeName"] for key in [*table["KeySchema"], *index["KeySchema"]]}
-    return frozenset(keys | set(index["Projection"]["NonKeyAttributes"]))
+    return {
+        index["IndexName"]: frozenset(
+            {key["AttributeName"] for key in [*table["KeySchema"], *index["KeySchema"]]}
+            | set(index["Projection"]["NonKeyAttributes"])
+        )
+        for index in table["GlobalSecondaryIndexes"]
+    }
 
 
 @functools.cache
-def _run(folder: str, name: str, variables: tuple[tuple[str, str], ...], indexed: frozenset[str]) -> Run:
+def _run(
+    folder: str,
+    name: str,
+    variables: tuple[tuple[str, str], ...],
+    indexes: tuple[tuple[str, frozenset[str]], ...],
+) -> Run:
     output = io.StringIO()
     context = _Context(name)
     tables = {"EPHEMERAL_TABLE_NAME": "id", "DURABLE_TABLE_NAME": "kind"}  # and their partition keys
-    cloud = _Cloud(indexed, {value: tables[name] for name, value in variables if name in tables})
+    cloud = _Cloud(dict(indexes), {value: tables[name] for name, value in variables if name in tables})
     with redirect_stdout(output), _loaded(folder, dict(variables), cloud) as app:
-        cloud.seen.settings = app.SETTINGS
+        cloud.seen.settings = app.SETTINGS if hasattr(app, "SETTINGS") else app.WIRING.settings
         for event in EVENTS[folder]:
             pending: list[list[int]] = [[]]
             while pending:
@@ -183,7 +220,9 @@ def _run(folder: str, name: str, variables: tuple[tuple[str, str], ...], indexed
                     is_defect = "InternalServerError" in json.dumps(answer)
                 except ClientError:  # as a batch fails
                     is_defect = True
-                assert is_defect == (DEFECT in cloud.given.values())
+                asks_for_lists = isinstance(event, dict) and event.get("path") == "/domains"
+                told = [DEFECT, BROKEN] if asks_for_lists else [DEFECT]  # others do without the lists
+                assert is_defect == any(reply in told for reply in cloud.given.values())
                 if cloud.is_aside:
                     continue
                 # Each question that was asked for the first time could have been answered otherwise.
@@ -197,69 +236,82 @@ def _run(folder: str, name: str, variables: tuple[tuple[str, str], ...], indexed
 class _Cloud:
     """Answers in AWS's place, the same question always in the same way, as a path of choices says."""
 
-    def __init__(self, indexed: frozenset[str], side_tables: dict[str, str]) -> None:
+    def __init__(self, indexes: dict[str, frozenset[str]], side_tables: dict[str, str]) -> None:
         self.seen = Run()
         self.now = float(NOW)
-        self._indexed = indexed
+        self._indexes = indexes
         self._side_tables = side_tables
 
     def start(self, path: list[int]) -> None:
         self._path = path
         self.now += DAY  # whatever a process remembers of the last time is too old
-        self.given: dict[tuple[str, str], Reply] = {}
+        self.given: dict[Question, Reply] = {}
         self.is_aside = False  # whether a side service did anything but go well
 
-    def replies(self, question: tuple[str, str]) -> list[Reply]:
-        operation, resource = question
-        return REPLIES[operation] if self._is_link(operation, resource) else SIDE_REPLIES[operation]
+    def replies(self, question: Question) -> list[Reply]:
+        operation, _, rows = question
+        return REPLIES[operation] if self._is_link(question) else SIDE_REPLIES[operation, rows]
 
-    def _is_link(self, operation: str, resource: str) -> bool:
-        return operation in REPLIES and resource not in self._side_tables
+    def _is_link(self, question: Question) -> bool:
+        return question.operation in REPLIES and question.resource not in self._side_tables
 
     def answer(self, client: Any, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        resource = self._note(client.meta.service_model.service_name, operation, request)
-        question = operation, resource
+        question = self._note(client.meta.service_model.service_name, operation, request)
+        self.now += CALL  # so an invocation's time ends, however often the same is answered
+        if question.rows == SECRET_ROW:
+            return {}  # a process asks once in its life, so no event's questions can have this one among them
         if question not in self.given:
             depth = len(self.given)
             choice = self._path[depth] if depth < len(self._path) else 0
             self.given[question] = self.replies(question)[choice]
-            self.is_aside |= choice > 0 and not self._is_link(operation, resource)
+            self.is_aside |= choice > 0 and not self._is_link(question)
         body, code = self.given[question]
         if code:
             status = 500 if code == "InternalServerError" else 400
             answer = _padded(body, request) | {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
             raise client.exceptions.from_code(code)(answer, operation)
-        if "Items" in body:
-            return {"Items": [{name: row[name] for name in row if name in self._indexed} for row in body["Items"]]}
+        if "Responses" in body:
+            return body | {"Responses": {question.resource: body["Responses"]}}
+        if "IndexName" in request:
+            indexed = self._indexes[request["IndexName"]]
+            return {"Items": [{name: row[name] for name in row if name in indexed} for row in body["Items"]]}
         return body
 
-    def _note(self, service: str, operation: str, request: dict[str, Any]) -> str:
-        """Keep what a call is to IAM and to the metrics; return the queue, key or table, if it is one table."""
+    def _note(self, service: str, operation: str, request: dict[str, Any]) -> Question:
+        """Keep what a call is to IAM and to the metrics; return what it asks."""
         if service == "sqs":
             self.seen.calls.add(Call(f"sqs:{operation}", _arn("sqs", request["QueueUrl"].rpartition("/")[2])))
-            return str(request["QueueUrl"])
+            return Question(operation, request["QueueUrl"], None)
         if service == "kms":
             self.seen.calls.add(Call(f"kms:{operation}", _arn("kms", f"key/{request['KeyId']}")))
-            return str(request["KeyId"])
+            return Question(operation, request["KeyId"], None)
         parts = [(operation, request)]
         if operation == "TransactWriteItems":  # IAM looks at what is in it
             parts = [(f"{kind}Item", write) for part in request["TransactItems"] for kind, write in part.items()]
+        if operation == "BatchGetItem":
+            parts = [(operation, {"TableName": table}) for table in request["RequestItems"]]
         for action, part in parts:
             index = f"/index/{part['IndexName']}" if "IndexName" in part else ""
             arn = _arn("dynamodb", f"table/{part['TableName']}{index}")
             self.seen.calls.add(Call(f"dynamodb:{action}", arn, self._kind(part)))
             self.seen.operations.add((operation, part["TableName"]))
-        if operation == "Query":
-            self.seen.filtered |= _attributes(request)
-        return str(request.get("TableName"))
+        _, first = parts[0]
+        is_secret = _row(first).get("short_code") == {"S": SECRET_ROW}
+        return Question(operation, first["TableName"], SECRET_ROW if is_secret else self._kind(first))
 
     def _kind(self, request: dict[str, Any]) -> str | None:
         """Return a pattern for the kind of row that a request is about, where its table has several."""
         key = self._side_tables.get(request["TableName"])
         if key is None:
             return None
-        row = request["Key"] if "Key" in request else request["Item"]
-        return re.sub("#.*", "#*", row[key]["S"])
+        kind = _row(request)[key] if _row(request) else request["ExpressionAttributeValues"][f":{key}"]
+        return re.sub("#.*", "#*", kind["S"])
+
+
+def _row(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the row that a request is about, or its key; nothing for a query."""
+    row: dict[str, Any] = request.get("Key") or request.get("Item") or {}
+    return row
 
 
 def _arn(service: str, resource: str) -> str:
@@ -297,9 +349,11 @@ def _loaded(folder: str, variables: dict[str, str], cloud: _Cloud) -> Iterator[M
     module = importlib.util.module_from_spec(spec)
     for name in mine:
         del sys.modules[name]
+    before = set(sys.modules)
     try:
         with (
             patch.dict(os.environ, lambdas_own | variables, clear=True),
+            patch.object(sys, "path", [str(ROOT / folder), *sys.path]),
             patch("boto3.DEFAULT_SESSION", new=None),
             patch("aws_lambda_powertools.metrics.provider.cold_start.is_cold_start", new=True),
             # A bound method would not be given the client.
@@ -313,9 +367,15 @@ def _loaded(folder: str, variables: dict[str, str], cloud: _Cloud) -> Iterator[M
             spec.loader.exec_module(module)
             yield module
     finally:
-        for name in [each for each in sys.modules if each.partition(".")[0] == "squrl"]:
+        own = {each for each in sys.modules if each.partition(".")[0] == "squrl"}
+        own |= {each for each in set(sys.modules) - before if _is_in(ROOT / folder, sys.modules[each])}
+        for name in own:
             del sys.modules[name]
         sys.modules.update(mine)
+
+
+def _is_in(folder: Path, module: ModuleType) -> bool:
+    return str(getattr(module, "__file__", "")).startswith(str(folder))
 
 
 def _metrics(record: dict[str, Any]) -> Iterator[Metric]:
@@ -328,10 +388,3 @@ def _metrics(record: dict[str, Any]) -> Iterator[Metric]:
             for names in directive["Dimensions"]:
                 dimensions = frozenset((name, record[name]) for name in names)
                 yield Metric(directive["Namespace"], metric["Name"], dimensions)
-
-
-def _attributes(query: dict[str, Any]) -> set[str]:
-    """Return the attributes that a query's expressions name."""
-    expressions = f"{query['KeyConditionExpression']} {query['FilterExpression']}"
-    words = set(re.findall(r"(?<![:\w])#?\w+", expressions)) - {"AND", "OR", "NOT", "attribute_not_exists"}
-    return {query["ExpressionAttributeNames"].get(word, word) for word in words}

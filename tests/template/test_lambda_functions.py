@@ -13,9 +13,23 @@ from tests.template.runs import run
 from tests.template.stack import ACCOUNT, Stack, read
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
-FUNCTIONS = {"CreateUrlFunction": 10, "RedirectFunction": 5, "CountClicksFunction": 30}  # seconds
+FUNCTIONS = {
+    "CreateUrlFunction": 10,
+    "ManageLinksFunction": 30,
+    "RedirectFunction": 5,
+    "CountClicksFunction": 30,
+}  # seconds
 ROUTES = {
     "CreateUrlFunction": {("post", "/create")},
+    "ManageLinksFunction": {
+        ("get", "/links"),
+        ("get", "/links/{short_code}"),
+        ("patch", "/links/{short_code}"),
+        ("delete", "/links/{short_code}"),
+        ("post", "/links/bulk"),
+        ("patch", "/links/bulk"),
+        ("post", "/links/import"),
+    },
     "RedirectFunction": {
         ("get", "/{short_code}"),
         ("head", "/{short_code}"),
@@ -63,14 +77,14 @@ def version(stack: Stack, name: str) -> str:
     return str(stack.of_type("AWS::Lambda::Alias")[f"{name}Aliaslive"]["FunctionVersion"])
 
 
-def rows_of(statement: dict[str, Any]) -> str | None:
-    """Return the pattern of the partition keys that a statement is limited to."""
+def rows_of(statement: dict[str, Any]) -> list[str | None]:
+    """Return the patterns of the partition keys that a statement is limited to."""
     if "Condition" not in statement:
-        return None
+        return [None]
     (condition,) = statement["Condition"].items()
-    operator, ((key, pattern),) = condition[0], condition[1].items()
+    operator, ((key, patterns),) = condition[0], condition[1].items()
     assert (operator, key) == ("ForAllValues:StringLike", "dynamodb:LeadingKeys")
-    return str(pattern)
+    return listed(patterns)
 
 
 def listed(value: Any) -> list[Any]:
@@ -81,11 +95,13 @@ def test_the_functions_are_these(template):
     assert Stack(template).of_type("AWS::Lambda::Function").keys() == FUNCTIONS.keys()
 
 
-@pytest.mark.parametrize("limit", ["60", "0"])
+@pytest.mark.parametrize(("access", "limit"), [("key", "60"), ("anyone", "60"), ("anyone", "0")])
 @pytest.mark.parametrize("environment", ["local", "dev", "prod"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(template, name, environment, limit):
-    parameters = {"TableName": f"squrl-urls-{environment}", "CreatesPerMinutePerClient": limit}
+def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(
+    template, name, environment, access, limit
+):
+    parameters = {"TableName": f"squrl-urls-{environment}", "CreateAccess": access, "CreatesPerMinutePerClient": limit}
     stack = Stack(template, Environment=environment, **parameters)
     log_group, _ = log_group_of(stack, name)
     logs_arn = stack.attribute(log_group, "Arn")
@@ -94,11 +110,12 @@ def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(tem
     role = role_of(stack, name)
 
     granted = [
-        (action, resource, rows_of(statement))
+        (action, resource, rows)
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
+        for rows in rows_of(statement)
     ]
     granted += [
         (statement["Action"], stack.attribute(key, "Arn"), None)
@@ -108,8 +125,6 @@ def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(tem
     ]
     if environment == "local" and name == "RedirectFunction":
         needed.add(("sqs:SendMessage", stack.attribute("ClickQueue", "Arn"), None))  # where there is no queue
-    if limit == "0" and name == "CreateUrlFunction":
-        needed.add(("dynamodb:UpdateItem", stack.attribute("EphemeralTable", "Arn"), "client#*"))
     needed |= {
         (f"sqs:{action}", source["EventSourceArn"], None)
         for source in sources_of(stack, name)
@@ -221,7 +236,7 @@ def test_given_the_environments_then_no_two_functions_share_a_service_name(templ
 
     assert len(services) == 4 * len(FUNCTIONS)
     assert all(
-        re.fullmatch("squrl-(create-url|redirect|count-clicks)-(local|dev|staging|prod)", service)
+        re.fullmatch("squrl-(create-url|manage-links|redirect|count-clicks)-(local|dev|staging|prod)", service)
         for service in services
     )
 
@@ -239,15 +254,17 @@ def test_given_a_function_then_it_has_the_size_and_time_that_were_agreed(templat
 @pytest.mark.parametrize(
     ("parameters", "reserved"),
     [
-        ({}, (None, None, None)),
-        ({"CreateConcurrency": "0", "RedirectConcurrency": "50"}, ("0", "50", None)),
+        ({}, {}),
+        ({"CreateConcurrency": "0", "RedirectConcurrency": "50"}, {"CreateUrlFunction": "0", "RedirectFunction": "50"}),
     ],
     ids=str,
 )
 def test_given_a_concurrency_then_it_is_reserved_and_otherwise_none_is(template, parameters, reserved):
     stack = Stack(template, **parameters)
 
-    assert tuple(function(stack, name).get("ReservedConcurrentExecutions") for name in FUNCTIONS) == reserved
+    properties = stack.of_type("AWS::Lambda::Function").items()
+    found = {name: each.get("ReservedConcurrentExecutions") for name, each in properties}
+    assert {name: number for name, number in found.items() if number is not None} == reserved
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -266,10 +283,13 @@ def test_given_a_function_then_its_own_routes_call_its_alias(template, name):
     assert {route for route, uri in integrations.items() if f"<{name}Aliaslive>" in uri} == ROUTES[name]
 
 
-def test_given_the_api_then_creating_is_throttled_sooner_than_following(template):
+def test_given_the_api_then_creating_and_managing_are_throttled_sooner_than_following(template):
     (stage,) = Stack(template, CreateRateLimit="5", RedirectRateLimit="70").of_type("AWS::ApiGatewayV2::Stage").values()
 
-    assert stage["RouteSettings"] == {"POST /create": {"ThrottlingRateLimit": "5", "ThrottlingBurstLimit": "5"}}
+    routes = {
+        f"{method.upper()} {path}" for f in ("CreateUrlFunction", "ManageLinksFunction") for method, path in ROUTES[f]
+    }
+    assert stage["RouteSettings"] == {key: {"ThrottlingRateLimit": "5", "ThrottlingBurstLimit": "5"} for key in routes}
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": "70", "ThrottlingBurstLimit": "70"}
 
 
@@ -288,8 +308,9 @@ def test_given_an_origin_then_its_pages_may_call_the_api_and_otherwise_nobodys(t
 
     assert api["Body"]["x-amazon-apigateway-cors"] == {
         "allowOrigins": [allowed],
-        "allowMethods": ["GET", "HEAD", "POST"],
-        "allowHeaders": ["content-type"],
+        "allowMethods": ["GET", "HEAD", "POST", "PATCH", "DELETE"],
+        "allowHeaders": ["content-type", "authorization", "x-api-key", "if-match"],
+        "exposeHeaders": ["etag", "location", "retry-after"],
         "maxAge": 3600,
     }
 
@@ -339,9 +360,14 @@ def test_given_a_deployed_environment_then_throttled_clicks_are_queued(template,
 # The clients' limit
 
 
-@pytest.mark.parametrize(("limit", "is_there"), [("60", True), ("1", True), ("0", False)])
-def test_given_a_limit_then_there_is_a_key_that_makes_macs_and_otherwise_none(template, limit, is_there):
-    stack = Stack(template, CreatesPerMinutePerClient=limit)
+@pytest.mark.parametrize(
+    ("access", "limit", "is_there"),
+    [("anyone", "60", True), ("anyone", "1", True), ("anyone", "0", False), ("key", "60", False), ("key", "0", False)],
+)
+def test_given_a_limit_for_anyone_then_there_is_a_key_that_makes_macs_and_otherwise_none(
+    template, access, limit, is_there
+):
+    stack = Stack(template, CreateAccess=access, CreatesPerMinutePerClient=limit)
 
     keys = [(key["KeySpec"], key["KeyUsage"]) for key in stack.of_type("AWS::KMS::Key").values()]
     variables = function(stack, "CreateUrlFunction")["Environment"]["Variables"]
@@ -352,7 +378,7 @@ def test_given_a_limit_then_there_is_a_key_that_makes_macs_and_otherwise_none(te
 
 
 def test_given_the_clients_key_then_the_account_administers_it_and_can_not_use_it(template):
-    (key,) = Stack(template).of_type("AWS::KMS::Key").values()
+    (key,) = Stack(template, CreateAccess="anyone").of_type("AWS::KMS::Key").values()
 
     account, _role = key["KeyPolicy"]["Statement"]
 

@@ -155,7 +155,7 @@ def test_given_every_outcome_then_every_kind_of_error_is_counted(template, envir
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_given_an_alarm_then_the_stack_emits_every_metric_of_it(template, environment):
-    stack = Stack(template, Environment=environment, GradualDeployment="true")
+    stack = Stack(template, Environment=environment, CreateAccess="anyone", GradualDeployment="true")
 
     unknown = {
         name: [metric for metric in watched(alarm) if metric not in of_squrl(stack) | of_aws(stack)]
@@ -207,21 +207,22 @@ def result_of(alarm: dict[str, Any], **values: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("case", "refused", "requests", "creates", "redirects", "is_told"),
+    ("case", "refused", "requests", "creates", "redirects", "manages", "is_told"),
     [
-        ("throttled", 500, 2000, 500, 1000, True),
-        ("preflights", 0, 2000, 500, 1000, False),
-        ("refused by the functions", 500, 1500, 500, 1000, False),
-        ("preflights, and refused by the functions a little", 30, 2000, 500, 1000, False),
-        ("all throttled", 500, 500, None, None, True),
+        ("throttled", 500, 2000, 500, 900, 100, True),
+        ("preflights", 0, 2000, 500, 900, 100, False),
+        ("refused by the functions", 500, 1500, 500, 900, 100, False),
+        ("refused by the managing function", 500, 500, None, None, 500, False),
+        ("preflights, and refused by the functions a little", 30, 2000, 500, 900, 100, False),
+        ("all throttled", 500, 500, None, None, None, True),
     ],
 )
 def test_given_requests_then_those_that_the_gateway_throttled_are_told(
-    template, case, refused, requests, creates, redirects, is_told
+    template, case, refused, requests, creates, redirects, manages, is_told
 ):
     alarm = alarms(Stack(template))["ApiThrottlesAlarm"]
 
-    result = result_of(alarm, refused=refused, requests=requests, creates=creates, redirects=redirects)
+    result = result_of(alarm, refused=refused, requests=requests, creates=creates, redirects=redirects, manages=manages)
 
     assert (result > alarm["Threshold"]) is is_told, case
 
@@ -282,7 +283,7 @@ def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold
         if (number := re.search(r"more than ([0-9.]+) (%|ms|requests)", alarm["AlarmDescription"], re.IGNORECASE))
     }
 
-    assert len(said) == 7
+    assert len(said) == 8
     assert all(number == threshold for number, threshold in said.values())
 
 
@@ -307,9 +308,9 @@ def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
 @pytest.mark.parametrize(
     ("alarm", "name", "functions"),
     [
-        ("FunctionErrorsAlarm", "Errors", {"create-url", "redirect", "count-clicks"}),
-        ("FunctionThrottlesAlarm", "Throttles", {"create-url", "redirect", "count-clicks"}),
-        ("ServerErrorsAlarm", "error_count", {"create-url", "redirect"}),
+        ("FunctionErrorsAlarm", "Errors", {"create-url", "manage-links", "redirect", "count-clicks"}),
+        ("FunctionThrottlesAlarm", "Throttles", {"create-url", "manage-links", "redirect", "count-clicks"}),
+        ("ServerErrorsAlarm", "error_count", {"create-url", "manage-links", "redirect"}),
     ],
 )
 def test_given_an_alarm_on_functions_then_it_watches_each(template, alarm, name, functions):
@@ -341,7 +342,7 @@ def test_given_the_alarm_on_the_tables_errors_then_it_watches_what_is_called(tem
 
 @pytest.mark.parametrize("environment", ["dev", "prod"])
 def test_given_the_dashboard_then_the_stack_emits_every_metric_on_it(template, environment):
-    stack = Stack(template, Environment=environment)
+    stack = Stack(template, Environment=environment, CreateAccess="anyone")
 
     unknown = [
         metric for widget in widgets(stack) for metric in shown(widget) if metric not in of_squrl(stack) | of_aws(stack)
@@ -369,7 +370,7 @@ def test_given_the_dashboard_then_every_search_on_it_finds_metrics(template):
 
 
 def test_given_the_dashboard_then_every_metric_of_squrl_is_on_it(template):
-    stack = Stack(template, Environment="dev")
+    stack = Stack(template, Environment="dev", CreateAccess="anyone")
     emitted = {metric.name for metric in of_squrl(stack)}
 
     rows = {metric.name for widget in widgets(stack) for metric in shown(widget) if metric.namespace == "Squrl"}
@@ -421,7 +422,9 @@ def test_given_the_cost_widget_then_its_numbers_stand_elsewhere(template):
 def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(template):
     (widget,) = (each for each in widgets(Stack(template)) if "cost" in each["title"])
     ids = [row[-1]["id"] for row in widget["metrics"] if row[-1].get("visible") is False]
-    used = {name: 2_000_000_000 if name in ("create", "redirect", "count") else 1_000_000 for name in ids}  # ms
+    used = {
+        name: 2_000_000_000 if name in ("create", "redirect", "count", "manage") else 1_000_000 for name in ids
+    }  # ms
 
     shown_dollars = [
         float(eval(row["expression"], {"__builtins__": {}}, used))  # noqa: S307 (the template's own text)
@@ -429,4 +432,4 @@ def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(te
     ]
 
     # with 512 MB a million GB-seconds are two million seconds, here of each function
-    assert shown_dollars == pytest.approx([1 + 3 * 0.2, 3 * 13.3334, 3 * 0.125 + 3 * 0.625, 1.2 * 0.4])
+    assert shown_dollars == pytest.approx([1 + 4 * 0.2, 4 * 13.3334, 4 * 0.125 + 4 * 0.625, 1.2 * 0.4])

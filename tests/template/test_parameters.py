@@ -42,6 +42,7 @@ OPTIONS: list[dict[str, str]] = [
     {"ManageTable": "false", "ManageDurableTable": "false"},
     {"CorsOrigin": "https://www.example.com"},
     {"CreatesPerMinutePerClient": "0"},
+    {"CreateAccess": "anyone"},
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
 ]
 TOLD = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20"}  # what prod wants to know
@@ -85,14 +86,14 @@ def test_given_the_combinations_then_any_two_options_meet_in_all_four_ways():
     [
         (DOMAIN, {"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSetGroup"}),
         ({"MonthlyBudget": "20"}, {"AWS::Budgets::Budget"}),
-        ({"CreatesPerMinutePerClient": "1"}, {"AWS::KMS::Key"}),
+        ({"CreateAccess": "anyone"}, {"AWS::KMS::Key"}),
     ],
     ids=["domain", "budget", "limit"],
 )
 def test_given_an_option_then_what_it_asks_for_is_made_and_otherwise_not(template, option, kinds):
     without, with_it = (
         {resource["Type"] for resource in Stack(template, **parameters).resources.values()}
-        for parameters in [{"CreatesPerMinutePerClient": "0"}, {"CreatesPerMinutePerClient": "0"} | option]
+        for parameters in [{}, option]
     )
 
     assert with_it - without == kinds
@@ -314,7 +315,7 @@ def test_given_prod_then_samconfig_asks_before_it_changes_and_deploys_gradually(
     stack = Stack(template, **OVERRIDES["prod deploy"])
 
     assert options["confirm_changeset"] is True
-    assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 3
+    assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 4
 
 
 def test_given_prod_when_deployed_at_once_then_that_alone_differs(tmp_path):

@@ -1,7 +1,11 @@
 """The tables: the links' as the contract has it; what must not be lost is safe in prod; what passes is not kept."""
 
+from dataclasses import replace
+
 import pytest
 
+from squrl.aws.links_table import from_item, to_item
+from squrl.links import Kind, Link
 from tests.template.runs import projected
 from tests.template.stack import Stack
 
@@ -32,6 +36,7 @@ def test_given_any_environment_then_the_table_is_the_contracts(template, environ
         "short_code": "S",
         "original_url": "S",
         "created_at": "S",
+        "owner": "S",
     }
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "collect_at", "Enabled": True}
     assert properties["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
@@ -39,30 +44,69 @@ def test_given_any_environment_then_the_table_is_the_contracts(template, environ
     assert properties["SSESpecification"]["SSEEnabled"] is True
 
 
-def test_given_the_index_then_it_is_the_contracts(template):
+SHARED = {"redirect_type", "ttl_hours", "expires_at", "custom_code", "status", "forward_query", "max_clicks"}
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "others"),
+    [
+        ("original-url-index", "original_url", {"owner"}),
+        ("owner-index", "owner", {"original_url", "title", "tags", "locked", "imported_clicks", "revision"}),
+    ],
+    ids=["original-url", "owner"],
+)
+def test_given_an_index_then_it_is_the_contracts(template, name, key, others):
     stack = Stack(template)
     _, properties = table_of(stack)
 
-    (index,) = properties["GlobalSecondaryIndexes"]
+    (index,) = (each for each in properties["GlobalSecondaryIndexes"] if each["IndexName"] == name)
 
-    assert index["IndexName"] == "original-url-index"
     assert index["KeySchema"] == [
-        {"AttributeName": "original_url", "KeyType": "HASH"},
+        {"AttributeName": key, "KeyType": "HASH"},
         {"AttributeName": "created_at", "KeyType": "RANGE"},
     ]
-    assert projected(stack) == {
-        "short_code",
-        "original_url",
-        "created_at",
-        "status",
-        "redirect_type",
-        "ttl_hours",
-        "expires_at",
-        "custom_code",
-        "owner",
-        "forward_query",
-        "max_clicks",
-    }
+    assert projected(stack)[name] == {"short_code", key, "created_at"} | SHARED | others
+
+
+def test_given_the_indexes_then_a_click_writes_to_none_and_dynamodb_takes_what_they_project(template):
+    _, properties = table_of(Stack(template))
+
+    attributes = [
+        attribute
+        for index in properties["GlobalSecondaryIndexes"]
+        for attribute in index["Projection"]["NonKeyAttributes"]
+    ]
+
+    assert [name for name in attributes if "click_count" in name] == []
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+    assert len(attributes) <= 100
+
+
+@pytest.mark.parametrize("name", ["original-url-index", "owner-index"])
+def test_given_an_index_then_a_link_that_is_read_from_it_lacks_its_counters_alone(template, name):
+    full = Link(
+        "abc",
+        Kind("https://example.com/", "302", 24, "marketing"),
+        "2026-11-22T10:30:00Z",
+        1_900_000_000,
+        custom_code=True,
+        title="Title",
+        tags=frozenset({"tag"}),
+        locked=True,
+        imported_clicks=7,
+        revision=3,
+        click_count=5,
+        creator_ip="192.0.2.1",
+    )
+
+    item = to_item(full)
+    read = from_item({key: item[key] for key in item.keys() & projected(Stack(template))[name]})
+
+    assert read is not None
+    shown = replace(full, click_count=0, creator_ip=None)
+    decides = (read.kind, read.status, read.expires_at, read.custom_code)
+    assert decides == (full.kind, full.status, full.expires_at, full.custom_code)
+    assert (read == shown) is (name == "owner-index")
 
 
 @pytest.mark.parametrize("environment", ["local", "prod"])
