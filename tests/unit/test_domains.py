@@ -91,12 +91,14 @@ def test_given_both_lists_when_a_domain_is_on_both_then_it_is_denied():
             {"denied": [*EVIL, entry]}
             for entry in ("*.evil.example", ".evil.example", "https://evil.example", "a b", "")
         ],
-        *[{"allowed": [entry]} for entry in ("evil.example/x", "a..b", "-a", "evil.example:80", "a" * 64 + ".example")],
+        *[{"allowed": [entry]} for entry in ("a..b", "-a", "evil.example:80", "a" * 64 + ".example")],
         *[
             {"denied": [entry]}
             for entry in ("1.2.3.256", "example.1", "0x", "1.2.3.4.5", "203.0.113.0/24", "1 .2", "1.2 x.5")
         ],
         *[{"denied": [entry]} for entry in ("1::2::3", "fe80::1%eth0", "[203.0.113.9]", "2606:4700::/32", "::1 x")],
+        *[{"denied": [f"evil.example/{path}"]} for path in ("a b", "a?b", "a#b", "a\\b", "a\tb", "\ud800", "a" * 500)],
+        *[{"allowed": [entry]} for entry in ("evil.example:80/x", "/x", "https://evil.example/x", "a@evil.example/x")],
         *[{"denied": ["a." * 127 + "example"]}, {"forbidden": EVIL}],
     ],
     ids=str,
@@ -104,6 +106,120 @@ def test_given_both_lists_when_a_domain_is_on_both_then_it_is_denied():
 def test_given_lists_that_are_wrong_when_read_then_it_is_a_value_error(lists):
     with pytest.raises(ValueError, match=r"host name|there is no list forbidden"):
         DomainLists.of(**lists)
+
+
+PATH = "files.example/u/123"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        *("/u/123", "/u/123/", "/u/123/file", "/u/123?x", "/u/123#x", "/u/123//x", "/u/123/../123"),
+        *("/u/12%33", "/%75/123", "/u/%31%32%33/file"),
+        *("/x/../u/123", "/./u/./123", "/x/%2e%2E/u/123", "/../u/123", "/u/x/.%2e/123", "\\u\\123"),
+        *("/u/123/x%2F..%2Fy", "/u/123/" + "x/" * 900),
+    ],
+)
+@pytest.mark.parametrize("host", ["files.example", "a.files.example:8443", "FILES.example."])
+def test_given_a_path_when_listed_then_what_is_there_and_below_is_meant(rest, host):
+    permitted = [DomainLists.of(**{name: [PATH]}).permits(f"https://{host}{rest}") for name in ("denied", "allowed")]
+
+    assert permitted == [False, True]
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        *(
+            f"https://files.example{rest}"
+            for rest in ("", "/", "/u", "/u/", "/u/1234", "/U/123", "/u/123x/", "/x/u/123")
+        ),
+        *("https://files.example/u/123/..", "https://files.example/u/123/../124", "https://files.example?/u/123"),
+        *(
+            "https://other.example/u/123",
+            "https://example/u/123",
+            "https://files.example/u/%2531%32%33",
+            "files.example/u/123",
+        ),
+    ],
+)
+def test_given_a_path_when_listed_then_nothing_else_is_meant(destination):
+    permitted = [DomainLists.of(**{name: [PATH]}).permits(destination) for name in ("denied", "allowed")]
+
+    assert permitted == [True, False]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "/u%2F123",
+        "/u%2f123/file",
+        "//u/123",
+        "/u//123",
+        "/u%5C123",
+        "/x%2F..%2Fu/123",
+        "/u/123%2Ffile",
+        "/u/123/..%2f..",
+    ],
+)
+def test_given_a_path_that_servers_read_in_two_ways_then_it_is_denied_and_not_allowed(rest):
+    destination = f"https://files.example{rest}"
+
+    permitted = [DomainLists.of(**{name: [PATH]}).permits(destination) for name in ("denied", "allowed")]
+
+    assert permitted == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("entry", "destination"),
+    [
+        ("Files.Example/u/123/", "https://files.example/u/123"),
+        ("files.example/u/%31%32%33", "https://files.example/u/123"),
+        ("files.example/x/../u/123", "https://files.example/u/123"),
+        ("files.example/straße", "https://files.example/stra%C3%9Fe"),
+        ("files.example/stra%c3%9fe", "https://files.example/straße/"),
+        ("files.example/@name", "https://files.example/%40name"),
+        ("files.example/o/a%2fb", "https://files.example/o/a%2Fb"),
+        ("files.example/100%", "https://files.example/100%25"),
+        ("bücher.example/x", "https://xn--bcher-kva.example/x"),
+        ("0xcb007109/x", "http://203.0.113.9:8080/x/y"),
+        ("[2606:4700:0::1111]/x", "https://[2606:4700::1111]:8443/x?y"),
+        ("files.example/", "https://files.example/x"),
+    ],
+)
+def test_given_a_path_in_another_form_when_compared_then_it_is_the_same(entry, destination):
+    permitted = [DomainLists.of(**{name: [entry]}).permits(destination) for name in ("denied", "allowed")]
+
+    assert permitted == [False, True]
+
+
+def test_given_a_path_and_its_host_on_both_lists_then_what_is_denied_counts():
+    lists = DomainLists.of(allowed=["files.example/u"], denied=["files.example/u/123"])
+
+    permitted = [lists.permits(f"https://files.example{path}") for path in ("/u/1", "/u/123/x", "/v")]
+
+    assert permitted == [True, False, False]
+
+
+@pytest.mark.parametrize(("length", "fits"), [(512, True), (513, False)])
+def test_given_a_long_path_when_listed_then_512_bytes_fit(length, fits):
+    entry = "files.example/".ljust(length, "a")
+    if fits:
+        assert not DomainLists.of(denied=[entry]).permits(f"https://{entry}/x")
+    else:
+        with pytest.raises(ValueError, match="512 bytes"):
+            read_entry(entry)
+
+
+@given(st.text(max_size=60))
+def test_given_any_path_when_it_can_be_listed_then_its_form_is_its_own_and_denies_it(path):
+    try:
+        entry = read_entry(f"files.example/{path}")
+    except ValueError:
+        return
+
+    assert read_entry(entry) == entry
+    assert not DomainLists(denied=frozenset({entry})).permits(f"https://files.example/{path}")
 
 
 @given(st.text(max_size=300), st.lists(st.text(max_size=80), max_size=3))

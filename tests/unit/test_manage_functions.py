@@ -933,10 +933,13 @@ def test_given_the_domain_lists_when_changed_then_the_lists_are_answered(functio
     operate(functions, "PATCH", "/domains", {"denied": {"add": ["Bad.Example", "old.example"]}})
 
     status, lists = operate(
-        functions, "PATCH", "/domains", {"denied": {"remove": ["old.example"]}, "allowed": {"add": ["192.0.2.1"]}}
+        functions,
+        "PATCH",
+        "/domains",
+        {"denied": {"remove": ["old.example"]}, "allowed": {"add": ["192.0.2.1/%75/1/"]}},
     )
 
-    assert (status, lists) == (200, {"denied": ["bad.example"], "allowed": ["192.0.2.1"]})
+    assert (status, lists) == (200, {"denied": ["bad.example"], "allowed": ["192.0.2.1/u/1"]})
     assert operate(functions, "GET", "/domains") == (200, lists)
 
 

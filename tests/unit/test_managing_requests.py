@@ -127,11 +127,12 @@ def test_given_a_change_of_lists_when_read_then_entries_have_one_form():
     add, remove = read_domain_change(
         {
             "denied": {"add": ["Bad.Example.", "0x7f.1"], "remove": ["old.example"]},
-            "allowed": {"add": ["bücher.example"]},
+            "allowed": {"add": ["bücher.example", "Files.example/u/%31/"]},
         }
     )
 
-    assert add == DomainLists(frozenset({"bad.example", "127.0.0.1"}), frozenset({"xn--bcher-kva.example"}))
+    allowed = frozenset({"xn--bcher-kva.example", "files.example/u/1"})
+    assert add == DomainLists(frozenset({"bad.example", "127.0.0.1"}), allowed)
     assert remove == DomainLists(denied=frozenset({"old.example"}))
 
 
@@ -146,6 +147,9 @@ def test_given_a_change_of_lists_when_read_then_entries_have_one_form():
         ({"denied": {"add": [""]}}, "denied.add"),
         ({"denied": {"add": [1]}}, "denied.add"),
         ({"denied": {"add": ["https://a.example/"]}}, "denied.add"),
+        ({"denied": {"add": ["a.example/x?y"]}}, "denied.add"),
+        ({"denied": {"add": ["a.example/" + 512 * "a"]}}, "denied.add"),
+        ({"denied": {"add": ["203.0.113.0/24"]}}, "denied.add"),
         ({"allowed": {"remove": [f"{number}.example.com" for number in range(101)]}}, "allowed.remove"),
         ({"denied": {"add": ["a.example"], "remove": ["A.example"]}}, "body"),
     ],

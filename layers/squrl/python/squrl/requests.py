@@ -13,7 +13,7 @@ from pydantic import ValidationError as PydanticError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from squrl import codes, keys
-from squrl.domains import DomainLists, read_entry
+from squrl.domains import MAX_ENTRY, DomainLists, read_entry
 from squrl.errors import Detail, ValidationError
 from squrl.links import seconds, timestamp
 
@@ -22,6 +22,7 @@ MAX_TITLE = 120  # bytes of UTF-8
 MAX_ENTRIES = 100  # of one bulk request
 MAX_IMPORTED_CLICKS = 10**11
 
+_ENTRIES = f"host names or IP addresses, perhaps with the start of a path, each of at most {MAX_ENTRY} bytes"
 _MAX_NAMED = 100  # unknown fields that an error names: an answer must not grow with the request
 _MAX_NAME = 100  # characters of an unknown field's name that an error repeats
 
@@ -209,7 +210,7 @@ def read_domain_change(fields: Mapping[str, Any]) -> tuple[DomainLists, DomainLi
     Raises
     ------
     ValidationError
-        If something else is asked for, or an entry is neither a host name nor an IP address.
+        If something else is asked for, or an entry is nothing that a list can have.
     """
     details: list[Detail] = []
     found: dict[str, dict[str, set[str]]] = {"add": {}, "remove": {}}
@@ -221,7 +222,7 @@ def read_domain_change(fields: Mapping[str, Any]) -> tuple[DomainLists, DomainLi
         for change, entries in changes.items():
             read = [_entry(entry) for entry in entries] if isinstance(entries, list) else [None]
             if None in read or len(read) > MAX_ENTRIES:
-                message = f"{change} must be a list of at most {MAX_ENTRIES} host names or IP addresses"
+                message = f"{change} must be a list of at most {MAX_ENTRIES} {_ENTRIES}"
                 details.append({"field": f"{name}.{change}", "message": message})
             found[change][name] = {entry for entry in read if entry is not None}
     if details:
