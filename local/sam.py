@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -258,7 +258,9 @@ def _say_ready(server: BaseWSGIServer) -> None:
 
 
 def _is_loopback(host: str) -> bool:
-    return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    with suppress(ValueError):  # any other name may be of any address
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def _wait() -> None:

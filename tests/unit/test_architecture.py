@@ -27,7 +27,7 @@ PACKAGE = {
 }
 FUNCTIONS = {path.parent.name: path for path in sorted(ROOT.glob("functions/*/app.py"))}
 SOURCES = PACKAGE | FUNCTIONS
-OTHERS = sorted(path for folder in ("bench", "local") for path in ROOT.glob(f"{folder}/**/*.py"))
+OTHERS = sorted(path for folder in ("bench", "cli", "local") for path in ROOT.glob(f"{folder}/**/*.py"))
 
 ROOMS = {
     **dict.fromkeys(("links", "codes", "destinations", "clicks", "domains", "errors"), "model"),
