@@ -5,9 +5,9 @@ export DYNAMODB_PORT ?= 8000
 export SAM_CLI_TELEMETRY := 0
 
 bin := .venv/bin
-sources := layers/squrl/python functions local bench tests
+sources := layers/squrl/python functions local cli bench tests
 
-.PHONY: help start test test-deploy faults fuzz bench load lint security audit format lock build deploy delete clean
+.PHONY: help start test test-deploy faults fuzz bench load lint security audit format lock build deploy delete key revoke clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,7 +45,7 @@ lint: .venv/installed ## Check style, types and the template; change nothing.
 
 security: .local/checks/installed ## Check template, code and workflows for what weakens security.
 	.local/checks/bin/checkov
-	.local/checks/bin/bandit --quiet --recursive --severity-level medium layers functions local bench # ruff has the low ones
+	.local/checks/bin/bandit --quiet --recursive --severity-level medium layers functions local cli bench # ruff has the low ones
 	.local/checks/bin/actionlint
 	.local/checks/bin/zizmor --quiet --offline .github
 
@@ -78,6 +78,16 @@ deploy: needs-environment build ## Build and deploy: make deploy ENV=dev|staging
 delete: .venv/installed needs-environment ## Delete an environment with its data: make delete ENV=dev|staging.
 	@test "$(ENV)" != prod || { echo "prod is not deleted by a make command: see docs/operations.md" >&2; exit 2; }
 	$(bin)/sam delete --config-env $(ENV)
+
+key: .venv/installed environment ## Make a key: make key ENV=dev NAME=me OWNER=me ROLE=admin (TTL_HOURS; without ENV: on this machine).
+	@test -n "$$NAME" -a -n "$$OWNER" -a -n "$$ROLE" || { echo "Say for whom, and what it may: \
+	make key ENV=dev NAME=me OWNER=me ROLE=read|write|admin; without ENV for this machine" >&2; exit 2; }
+	@$(bin)/python -m cli.keys make $(if $(ENV),--env $(ENV)) --name="$$NAME" --owner="$$OWNER" --role="$$ROLE" \
+		$(if $(TTL_HOURS),--ttl-hours="$$TTL_HOURS")
+
+revoke: .venv/installed environment ## Revoke a key: make revoke ENV=dev ID=PgSLmEaK (a whole key will do; without ENV: on this machine).
+	@test -n "$$ID" || { echo "Say which key: make revoke ENV=dev ID=PgSLmEaK, the eight characters behind sq_" >&2; exit 2; }
+	@$(bin)/python -m cli.keys revoke $(if $(ENV),--env $(ENV)) -- "$$ID"
 
 .PHONY: environment needs-environment
 environment:

@@ -51,6 +51,11 @@ def default_port() -> int:
     return int(text)
 
 
+def key_file(port: int | None = None, home: Path = HOME) -> Path:
+    """Return where the admin key to an engine's data is kept."""
+    return home / f"dynamodb-{port or default_port()}.key"
+
+
 def client(endpoint: str) -> "DynamoDBClient":
     """Return a boto3 client for DynamoDB Local, which takes any credentials. It doesn't retry, and knows no proxy."""
     import boto3  # noqa: PLC0415 - it takes a third of a second
@@ -119,6 +124,7 @@ def engine(port: int | None = None, *, in_memory: bool = False, home: Path = HOM
         log = home / f"dynamodb-{port}.log"
         if in_memory:
             stack.callback(log.unlink, missing_ok=True)  # tests come on ever new ports
+            stack.callback(key_file(port, home).unlink, missing_ok=True)
         child = processes.start(
             [
                 str(java()),

@@ -4,15 +4,17 @@ SAM CLI reads the options, samconfig.toml and the template, routes requests, mak
 the functions return. The few of its names that stand for Docker, for AWS or for the network are replaced by ours.
 """
 
+import ipaddress
 import json
 import os
 import platform
 import socket
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import click
 from click.core import ParameterSource
@@ -26,7 +28,7 @@ from samcli.lib.utils import version_checker  # type: ignore[import-untyped]
 from samcli.local.services.base_local_service import LambdaOutputParser  # type: ignore[import-untyped]
 from werkzeug.serving import BaseWSGIServer
 
-from local import LocalError, dynamodb, functions, say, tables
+from local import LocalError, admin_key, dynamodb, functions, say, tables
 from local.gateway import Gateway
 
 # SAM CLI's options that only containers can have, and that a process would leave unheeded.
@@ -86,6 +88,7 @@ class Context(invoke_context.InvokeContext):  # type: ignore[misc]
 
     command: str
     in_memory: bool
+    admin_key: str | None = None  # of the API that is served
 
     def __enter__(self) -> Self:
         with _user_errors(), ExitStack() as stack:
@@ -109,6 +112,8 @@ class Context(invoke_context.InvokeContext):  # type: ignore[misc]
             if self.command != "invoke":
                 for function in self._function_provider.get_all():
                     self.lambda_runtime.function(self.local_lambda_runner.get_invoke_config(function))
+            if self.command == "start-api":
+                Context.admin_key = self._admin_key()
             self._leave = stack.pop_all()
         return self
 
@@ -136,6 +141,28 @@ class Context(invoke_context.InvokeContext):  # type: ignore[misc]
 
     def _add_account_id_to_global(self) -> None:
         """Do without a call to AWS: `AWS::AccountId` keeps SAM CLI's default."""
+
+    def _admin_key(self) -> str | None:
+        """Return a key that works; ``None`` where the template has no managing function, or that fails."""
+        function = self._function_provider.get(admin_key.FUNCTION)
+        if function is None:
+            return None
+        ready = self.lambda_runtime.function(self.local_lambda_runner.get_invoke_config(function))
+        log: list[str] = []  # shown if something is wrong: nobody asked for what these calls write
+
+        def manage(call: dict[str, Any]) -> dict[str, Any]:
+            answered, answer = pool.invoke(ready, json.dumps(call))
+            if not answered or is_error(answer):
+                raise LocalError(f"{admin_key.FUNCTION} failed.")
+            result: dict[str, Any] = json.loads(answer)
+            return result
+
+        with closing(functions.Pool(1, log.append)) as pool:
+            try:
+                return admin_key.ensure(dynamodb.key_file(), manage)
+            except LocalError as error:
+                self._write(f"{''.join(log)}There is no admin key: {error}\n")
+                return None
 
     def _write(self, text: str) -> None:
         with self._write_lock:
@@ -215,11 +242,25 @@ def _say_ready(server: BaseWSGIServer) -> None:
     if Context.command == "start-api":
         body = '{"original_url": "https://example.com/a/long/path"}'
         example = f"curl -i {url}/create -H 'Content-Type: application/json' -d '{body}'"
+        if Context.admin_key:
+            file = dynamodb.key_file()
+            is_seen_here_alone = sys.stderr.isatty() and _is_loopback(server.host)
+            key = Context.admin_key if is_seen_here_alone else f'"$(cat {file})"'
+            example += (
+                f"\n\nManage links with an admin key, which is kept in {file}:\n\n"
+                f'  KEY={key}\n  curl {url}/links -H "Authorization: Bearer $KEY"'
+            )
     else:
         any_credentials = "AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
         invocation = f"aws lambda invoke --endpoint-url {url} --function-name NAME"
         example = f"{any_credentials} \\\n  {invocation} --payload fileb://EVENT.json /dev/stdout"
     say(f"\nReady on {url}, functions under Python {platform.python_version()}. Try:\n\n  {example}\n")
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):  # any other name may be of any address
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def _wait() -> None:

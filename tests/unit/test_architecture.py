@@ -29,7 +29,7 @@ FUNCTIONS = {path.parent.name: path for path in sorted(ROOT.glob("functions/*/ap
 # A function's folder is what Lambda imports from: its files are modules by their own names.
 FILES = {f"{path.parent.name}/{path.stem}": path for path in sorted(ROOT.glob("functions/*/*.py"))}
 SOURCES = PACKAGE | FILES
-OTHERS = sorted(path for folder in ("bench", "local") for path in ROOT.glob(f"{folder}/**/*.py"))
+OTHERS = sorted(path for folder in ("bench", "cli", "local") for path in ROOT.glob(f"{folder}/**/*.py"))
 
 ROOMS = {
     **dict.fromkeys(("links", "codes", "destinations", "clicks", "domains", "errors", "keys"), "model"),
