@@ -57,7 +57,7 @@ class Visit(NamedTuple):
         return self.result.outcome if isinstance(self.result, Followed) else Outcome.UNCERTAIN
 
 
-def creator(  # noqa: PLR0913, PLR0917 (a request has that many sides)
+def creator(
     name: str,
     kind: Kind,
     now: int,
@@ -159,6 +159,6 @@ def bulk(name: str, *entries: Caller) -> Caller:
     )
 
 
-def collector(name: str, short_code: str, now: int) -> Caller:
-    """Return the table's TTL, as it comes to one row."""
-    return Caller(name, lambda ports: ports.collect(short_code, now))
+def collector(name: str, short_code: str, *clocks: int) -> Caller:
+    """Return the table's TTL, as it comes to one row, once or again."""
+    return Caller(name, lambda ports: [ports.collect(short_code, now) for now in clocks] and None)

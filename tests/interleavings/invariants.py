@@ -98,13 +98,15 @@ def _broken_rule_of_one_link(step: Step, old: Link, new: Link) -> str | None:
     method, args, _ = step.call
     if replace(new, click_count=old.click_count, expires_at=old.expires_at, revision=old.revision) != old:
         return "only a change changes what a link is"
-    if (new.revision - old.revision) != (old.expires_at != new.expires_at):
-        return "a revision counts changes, and no clicks"
-    if old.expires_at != new.expires_at:
-        if old.status != ACTIVE:
-            return "nothing that is disabled is renewed"
-        if old.expires_at is None or new.expires_at is None or new.expires_at < old.expires_at:
-            return "nothing is shortened"
+    is_renewed = old.expires_at != new.expires_at
+    rules = {
+        "a revision counts changes, and no clicks": new.revision - old.revision == is_renewed,
+        "nothing that is disabled is renewed": not is_renewed or old.status == ACTIVE,
+        "nothing is shortened": not is_renewed or (old.expires_at or 0) < (new.expires_at or 0),
+    }
+    broken = next((rule for rule, holds in rules.items() if not holds), None)
+    if broken:
+        return broken
     added = new.click_count - old.click_count
     if added and method == "count_click":
         return None if added == 1 and old.is_live(args[1]) else "a click is counted once, on a live link"
@@ -222,9 +224,7 @@ def _creators_link(worlds: list[World], request: Request, link: Link) -> str | N
         in [world.links.get(link.short_code) for world in worlds],
         "who asks for a title gets it": title in {None, link.title},
         "what is disabled is not made again": is_found
-        or not all(
-            is_disabled(world, kind, custom_code, before=link.short_code) for world in worlds
-        ),
+        or not all(is_disabled(world, kind, custom_code, before=link.short_code) for world in worlds),
     }
     return next((rule for rule, holds in rules.items() if not holds), None)
 
@@ -234,7 +234,10 @@ def is_disabled(world: World, kind: Kind, custom_code: str | None, before: str =
     tried = takewhile(before.__ne__, [custom_code] if custom_code else derived(kind))
     rows = (world.links.get(code) for code in tried)
     return any(
-        row is not None and row.kind == kind and row.status == DISABLED and (custom_code or kind.owner or not row.custom_code)
+        row is not None
+        and row.kind == kind
+        and row.status == DISABLED
+        and (custom_code or kind.owner or not row.custom_code)
         for row in rows
     )
 
@@ -270,25 +273,32 @@ def _one_link(order: Order) -> str | None:
 
 
 def was_moved(order: Order, kind: Kind) -> bool:
-    """Tell whether somebody changed a link into this kind or out of it, or an owner's link elsewhere came or went."""
+    """Tell whether somebody changed a link into this kind or out of it, or an owner's chosen link came or went."""
+
+    def may_be_told(row: Link | None) -> bool:
+        return row is not None and row.kind == kind
+
     return any(
-        (old is not None and old.kind == kind) != (new is not None and new.kind == kind)
+        may_be_told(old) != may_be_told(new)
         for step in order.steps
+        if step.before is not step.after
         for code in step.before.links.keys() | step.after.links.keys()
         for old, new in [(step.before.links.get(code), step.after.links.get(code))]
-        if step.call.method in {"change", "release"} or code not in derived(kind)
+        if step.call.method in {"change", "release"} or is_elsewhere(old or new, kind)
     )
 
 
 def was_missed(order: Order, kind: Kind) -> bool:
-    """Tell whether an owner's link at another code wasn't found: the index was behind, or the link had expired."""
+    """Tell whether an owner's chosen link wasn't found: the index was behind, or the link had expired."""
     return any(
-        step.call.method == "find"
-        and step.call.args[0] == kind
-        and step.answer is None
-        and any(row.kind == kind and code not in derived(kind) for code, row in order.last.links.items())
-        for step in order.steps
-    )
+        step.call == ("find", (kind, step.call.args[-1]), {}) and step.answer is None for step in order.steps
+    ) and any(is_elsewhere(row, kind) for row in order.last.links.values())
+
+
+def is_elsewhere(row: Link | None, kind: Kind) -> bool:
+    """Tell whether a row is a link of this kind, by a code that its owner chose: the index alone knows it."""
+    is_chosen = row is not None and row.custom_code and row.short_code not in derived(kind)
+    return is_chosen and kind.owner is not None and row.kind == kind
 
 
 def an_earlier_code_came_free(order: Order, kind: Kind) -> bool:

@@ -366,7 +366,7 @@ def _order(first: World, steps: tuple[Step, ...], states: Mapping[Caller, _State
     return Order(first, steps[-1].after if steps else first, steps, outcomes)
 
 
-def _take(  # noqa: PLR0913, PLR0917 (the worlds, and who calls what with what fault)
+def _take(
     world: World, caller: Caller, state: _State, call: Call, fault: Fault | None, first: World
 ) -> tuple[Step, _State]:
     """Have one call answered, or not; return the step, and how far the caller is then."""

@@ -115,6 +115,8 @@ def test_given_any_three_callers_in_any_order_then_every_rule_holds(go_through, 
 
 def test_given_a_link_disabled_twice_and_enabled_in_any_order_then_every_rule_holds(go_through):
     code = derived(ONE_DAY)[0]
-    managers = [changer(f"{number}", code, EXPIRY, status=each) for number, each in enumerate((DISABLED, ACTIVE, DISABLED))]
+    managers = [
+        changer(f"{number}", code, EXPIRY, status=each) for number, each in enumerate((DISABLED, ACTIVE, DISABLED))
+    ]
 
     assert go_through(worlds(ONE_DAY)["its own"], [[creator("creator", ONE_DAY, EXPIRY - 1), *managers]]) > 1000
