@@ -192,6 +192,16 @@ def test_given_somebody_faster_when_changed_then_what_it_rests_on_decides(store,
         assert stored(rows, link) == other
 
 
+def test_given_another_end_when_only_the_hours_differ_then_end_and_lifetime_agree(store, put, rows):
+    link = put(a_kind(24), expires_at=NOW + 48 * 3600)
+    forever = replace(link, kind=link.kind._replace(ttl_hours=None), expires_at=None)
+    rows.put(forever)
+
+    # 48 hours from now are when it ended anyway.
+    assert store.change(link, replace(link, kind=link.kind._replace(ttl_hours=48))) is None
+    assert stored(rows, link) == forever
+
+
 def test_given_no_link_any_more_when_changed_then_none_is_made(store, rows):
     link = a_link()
 
@@ -223,9 +233,12 @@ def test_given_a_link_when_released_then_its_code_is_free_for_anybody(store, put
     assert store.claim(other, NOW) == Claimed(other)
 
 
-def test_given_a_code_that_passed_on_when_released_then_the_other_link_stays(store, put, rows):
+@pytest.mark.parametrize(
+    "made", [{"created_at": timestamp(NOW)}, {"kind": a_kind(owner="them")}, {"kind": a_kind(owner=None)}], ids=str
+)
+def test_given_a_code_that_passed_on_when_released_then_the_other_link_stays(store, put, rows, made):
     link = put()
-    other = replace(link, created_at=timestamp(NOW))
+    other = replace(link, **made)
     rows.put(other)
 
     assert not store.release(link)
@@ -394,16 +407,14 @@ def test_given_ten_thousand_links_when_paged_amid_changes_then_all_are_there_onc
     thread = threading.Thread(target=meddle)
     thread.start()
     codes: list[str] = []
-    cursor, pages, calls, seconds = None, 0, [], []
+    cursor, calls = None, []
     try:
         while True:
             counting = Counting(tables)
-            began = time.perf_counter()
             page = manage.page("many", Filters(), 100, cursor, counting.store, NOW)
-            seconds.append(time.perf_counter() - began)
             calls.append(counting.calls)
             codes += [link.short_code for link in page.links]
-            cursor, pages = page.cursor, pages + 1
+            cursor = page.cursor
             if cursor is None:
                 break
     finally:
@@ -415,8 +426,6 @@ def test_given_ten_thousand_links_when_paged_amid_changes_then_all_are_there_onc
     assert len(codes) == len(set(codes))
     assert {tuple(each) for each in calls[:-1]} == {("query", "batch_get_item")}
     assert len(extra) > 10
-    start, end = sorted(seconds[1:20])[9], sorted(seconds[-20:-1])[9]
-    assert end < 3 * start + 0.05  # the same time at both ends, on a machine that does other things too
     tables.delete(*extra)
 
 

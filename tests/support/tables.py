@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 from local.dynamodb import client
 from squrl.aws.client import Service, connect
-from squrl.aws.durable_table import DOMAINS
+from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.aws.links_table import SECRET_ROW, LinksTable, from_item, to_item
 from squrl.domains import DomainLists
@@ -90,6 +90,7 @@ class Tables:
         )["Count"]
 
     def set_domain_lists(self, lists: DomainLists) -> None:
-        """Write the domain lists, as an operator does."""
-        sets: dict[str, Any] = {name: {"SS": sorted(names)} for name, names in lists._asdict().items() if names}
-        self.client.put_item(TableName=self.durable, Item=DOMAINS | sets)
+        """Have these domain lists, and no other entries, as an operator would."""
+        table = DurableTable(self.service, self.durable)
+        others = DomainLists(*(old - new for old, new in zip(table.read_domain_lists(), lists, strict=True)))
+        table.change_domain_lists(lists, others)
