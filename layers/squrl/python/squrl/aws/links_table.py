@@ -193,6 +193,7 @@ class LinksTable:
             answer = self._call(
                 "update_item",
                 repeatable=False,
+                patient=True,
                 Key=_key(before.short_code),
                 UpdateExpression=update,
                 ConditionExpression=" AND ".join(conditions),
@@ -213,6 +214,7 @@ class LinksTable:
             self._call(
                 "delete_item",
                 repeatable=False,  # the code may have a new link by then
+                patient=True,
                 Key=_key(link.short_code),
                 ConditionExpression=f"{_IS_FREE} OR (created_at = :created_at AND {_is_owners(link.kind)})",
                 ExpressionAttributeNames=_OWNER,
