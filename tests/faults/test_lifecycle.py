@@ -14,7 +14,7 @@ from squrl import manage
 from squrl.destinations import Rules
 from squrl.keys import OPERATOR
 from squrl.links import DISABLED, Link
-from squrl.requests import ChangeRequest
+from squrl.requests import ChangeRequest, read
 from tests.faults.stack import Answer, Request, Scenario
 from tests.support.fakes import FakeDomainPolicy
 from tests.support.proxy import Fault
@@ -145,7 +145,7 @@ def take_down(tables: Tables, disabled: list[Link], deleted: list[Link]) -> floa
     time.sleep(2)
     ports = manage.Ports(tables.store, FakeDomainPolicy())
     for link in disabled:
-        request = ChangeRequest(status=DISABLED)
+        request = read(ChangeRequest, {"status": DISABLED})
         manage.change(link.short_code, request, OPERATOR, int(time.time()), ports, Rules())
     for link in deleted:
         manage.release(link.short_code, OPERATOR, ports.store)

@@ -133,7 +133,7 @@ def test_given_too_little_time_when_a_hundred_are_changed_then_those_told_are(in
     assert len(set(statuses(results))) == 2
 
 
-def test_given_writes_that_fail_when_a_hundred_are_changed_then_only_503_may_be_done(invoke, database, tables, links):
+def test_given_failing_writes_when_a_hundred_are_changed_then_only_503_may_be_done(invoke, database, tables, links):
     faults = [
         None,
         Fault("throttled", error="ThrottlingException"),

@@ -12,7 +12,7 @@ from squrl.errors import ConflictError
 from squrl.keys import Identity, Role
 from squrl.links import Kind, Link, timestamp
 from squrl.ports import Counted
-from squrl.requests import ChangeRequest, CreateRequest
+from squrl.requests import ChangeRequest, CreateRequest, read
 from squrl.shorten import Caller, Ports, Shortened, shorten
 from tests.support.concurrency import all_at_once
 from tests.support.fakes import FakeDomainPolicy, FakeSecretStore
@@ -38,7 +38,11 @@ def ask(tables):
 
     def ask(kind: Kind, now: int, custom_code: str | None = None) -> Any:
         ports = Ports(tables.store, FakeSecretStore(), FakeDomainPolicy())
-        wish = {"original_url": kind.original_url, "redirect_type": kind.redirect_type, "ttl_hours": kind.ttl_hours}
+        wish: dict[str, Any] = {
+            "original_url": kind.original_url,
+            "redirect_type": kind.redirect_type,
+            "ttl_hours": kind.ttl_hours,
+        }
         request = CreateRequest(custom_code=custom_code, **wish)
         caller = Caller(Identity(Role.WRITE, kind.owner) if kind.owner else None)
 
@@ -125,7 +129,7 @@ def test_given_clocks_on_both_sides_of_expiry_when_all_ask_then_one_row_is_left(
 
 
 @pytest.mark.parametrize("now", [EXPIRY, EXPIRY + 399 * 86_400], ids=["at its second", "399 days later"])
-def test_given_an_owners_expired_link_when_all_choose_its_code_then_its_owner_has_it(tables, ask, now):
+def test_given_an_owners_expired_link_when_all_choose_its_code_then_its_owner_wins(tables, ask, now):
     for _ in range(ROUNDS):
         kind, another = a_kind(24, "us"), a_kind(48, "us")
         link = Link(codes_of(kind)[0], kind, timestamp(EXPIRY - 86_400), EXPIRY, custom_code=True, click_count=5)
@@ -144,7 +148,7 @@ def test_given_an_owners_expired_link_when_all_choose_its_code_then_its_owner_ha
         assert {error.status for error in others} == {409}
 
 
-def test_given_a_longer_lifetime_and_clicks_at_expiry_when_they_race_then_the_link_goes_on(tables, ask):
+def test_given_a_longer_lifetime_and_clicks_at_expiry_when_racing_then_it_goes_on(tables, ask):
     for _ in range(ROUNDS):
         kind = a_kind(24, "us")
         link = Link(codes_of(kind)[0], kind, timestamp(EXPIRY - 86_400), EXPIRY)
@@ -153,7 +157,7 @@ def test_given_a_longer_lifetime_and_clicks_at_expiry_when_they_race_then_the_li
         longer = partial(
             manage.change,
             link.short_code,
-            ChangeRequest(ttl_hours=48),
+            read(ChangeRequest, {"ttl_hours": 48}),
             Identity(Role.WRITE, "us"),
             EXPIRY,
             ports,

@@ -120,7 +120,8 @@ def manage(tables):
         def send() -> Link | SqurlError | None:
             try:
                 if not fields:
-                    return delete(link.short_code, identity, ports.store, revisions)
+                    delete(link.short_code, identity, ports.store, revisions)
+                    return None
                 wish = requests.read(requests.ChangeRequest, fields)
                 return change(link.short_code, wish, identity, NOW, ports, Rules(), revisions).after
             except SqurlError as error:
@@ -157,7 +158,7 @@ def test_given_one_revision_for_many_changes_when_they_race_then_one_wins(tables
         assert row.status == DELETED if winner is None else row == winner
 
 
-def test_given_a_change_of_two_fields_when_one_is_changed_too_then_no_half_of_it_is_left(tables, put, manage):
+def test_given_two_fields_when_one_is_changed_meanwhile_then_no_half_is_left(tables, put, manage):
     for _ in range(ROUNDS):
         link = put(a_kind(owner="us"), title="A")
 
@@ -169,7 +170,7 @@ def test_given_a_change_of_two_fields_when_one_is_changed_too_then_no_half_of_it
         assert tables.get(link.short_code).title == last.title
 
 
-def test_given_a_released_code_when_another_takes_it_then_nobody_who_is_late_harms_it(tables, put, manage):
+def test_given_a_released_code_when_another_takes_it_then_nobody_late_harms_it(tables, put, manage):
     for _ in range(ROUNDS):
         link = put(a_kind(owner="us"))  # both are made in one second
         other = replace(link, kind=a_kind(owner="them"), custom_code=True)

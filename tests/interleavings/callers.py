@@ -66,7 +66,11 @@ def creator(
     title: str | None = None,
 ) -> Caller:
     """Return who asks for a link, with a key if the link is to have an owner."""
-    wish = {"original_url": kind.original_url, "redirect_type": kind.redirect_type, "ttl_hours": kind.ttl_hours}
+    wish: dict[str, Any] = {
+        "original_url": kind.original_url,
+        "redirect_type": kind.redirect_type,
+        "ttl_hours": kind.ttl_hours,
+    }
     request = CreateRequest(custom_code=custom_code, title=title, **wish)
     client = Client(Identity(Role.WRITE, kind.owner) if kind.owner else None)
 
@@ -122,7 +126,7 @@ def changer(
 ) -> Caller:
     """Return who changes a link; with `revision`, by ``If-Match``."""
     request = read(ChangeRequest, fields)
-    about = Management("change", short_code, identity, now, fields, revision and frozenset({revision}))
+    about = Management("change", short_code, identity, now, fields, None if revision is None else frozenset({revision}))
 
     def change(ports: Any) -> Any:
         needed = manage.Ports(ports, FakeDomainPolicy())

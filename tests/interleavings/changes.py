@@ -124,7 +124,7 @@ def _explains(error: Exception, about: Management, row: Link | None) -> bool:
         return row is None or not is_reached(about.identity, row)
     if row is None:
         return False
-    reasons = {
+    reasons: dict[type[Exception], bool] = {
         Gone: about.method == "change" and row.status == DELETED,
         Forbidden: row.kind.owner is None or (row.locked and about.identity.role < Role.ADMIN),
         PreconditionFailed: about.revisions is not None and row.revision not in about.revisions,
@@ -137,4 +137,4 @@ def _code(step: Step) -> str:
 
 
 def _identity(row: Link | None) -> tuple[str, str | None] | None:
-    return row and (row.created_at, row.kind.owner)
+    return None if row is None else (row.created_at, row.kind.owner)

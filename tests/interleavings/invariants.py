@@ -297,8 +297,9 @@ def was_missed(order: Order, kind: Kind) -> bool:
 
 def is_elsewhere(row: Link | None, kind: Kind) -> bool:
     """Tell whether a row is a link of this kind, by a code that its owner chose: the index alone knows it."""
-    is_chosen = row is not None and row.custom_code and row.short_code not in derived(kind)
-    return is_chosen and kind.owner is not None and row.kind == kind
+    if row is None or kind.owner is None:
+        return False
+    return row.kind == kind and row.custom_code and row.short_code not in derived(kind)
 
 
 def an_earlier_code_came_free(order: Order, kind: Kind) -> bool:

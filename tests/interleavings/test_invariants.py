@@ -132,7 +132,7 @@ def releases_whatever_is_there(store: FakeLinkStore, link: Link) -> bool:
 
 
 def sees_everything(short_code: str, identity: Any, store: Any) -> Link:
-    link = store.get(short_code)
+    link: Link | None = store.get(short_code)
     if link is None:
         raise NotFound("")
     return link

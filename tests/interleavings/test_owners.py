@@ -2,6 +2,7 @@
 
 from collections import Counter
 from itertools import combinations, combinations_with_replacement
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ def pairs(world, kind):
 
 
 @pytest.mark.parametrize("name", worlds(OURS))
-def test_given_any_two_with_owners_in_any_order_with_one_fault_then_every_rule_holds(go_through, name):
+def test_given_any_two_with_owners_in_any_order_with_a_fault_then_every_rule_holds(go_through, name):
     world = worlds(OURS)[name]
 
     assert go_through(world, pairs(world, OURS), faults=1) > 1000
@@ -151,7 +152,7 @@ def test_given_any_three_with_owners_in_any_order_then_every_rule_holds(go_throu
     assert go_through(world, combinations(everyone, 3)) > 1000
 
 
-def test_given_many_at_once_by_one_caller_in_any_order_then_every_entry_is_told_the_truth(go_through):
+def test_given_a_bulk_and_another_in_any_order_then_every_entry_is_told_the_truth(go_through):
     code, second = derived(OURS)[0], a_link("second", OURS_FOREVER, custom_code=True)
     world = World.of(a_link(code, OURS), second)
     bulks = [
@@ -165,7 +166,13 @@ def test_given_many_at_once_by_one_caller_in_any_order_then_every_entry_is_told_
 
 def test_given_two_changes_of_different_fields_in_any_order_then_both_hold():
     link = a_link("abc", OURS)
-    changes = {"title": "T", "tags": ["t"], "original_url": "https://new.example/", "ttl_hours": 9, "status": DISABLED}
+    changes: dict[str, Any] = {
+        "title": "T",
+        "tags": ["t"],
+        "original_url": "https://new.example/",
+        "ttl_hours": 9,
+        "status": DISABLED,
+    }
 
     for one, other in combinations(changes, 2):
         first, second = (changer(name, "abc", LIVE, US, **{name: changes[name]}) for name in (one, other))
@@ -199,16 +206,14 @@ def test_given_a_change_whose_answer_was_lost_when_sent_again_then_it_is_made_on
     assert lost
 
 
-def test_given_a_released_code_that_another_took_then_no_late_manager_harms_that_link():
+def test_given_a_released_code_that_another_took_then_no_late_manager_harms_it():
+    wishes: list[dict[str, Any]] = [{"title": "T"}, {"status": DISABLED}]
     world = World.of(a_link("abc", OURS, created_at=timestamp(LIVE)))
     taker = creator("taker", THEIRS, LIVE, "abc")
     late = [
         releaser("late release", "abc"),
         deleter("late deletion", "abc", US),
-        *(
-            changer(f"late {name}", "abc", LIVE, US, **{name: value})
-            for name, value in {"title": "T", "status": DISABLED}.items()
-        ),
+        *(changer(f"late {fields}", "abc", LIVE, US, **fields) for fields in wishes),
     ]
     for manager in late:
         first = releaser("release", "abc")
@@ -231,7 +236,7 @@ def test_given_an_owners_link_elsewhere_when_two_ask_in_any_order_then_both_get_
         assert {outcome.link.short_code for outcome in order.outcomes.values()} == {ELSEWHERE}
 
 
-def test_given_two_owners_when_they_ask_in_any_order_then_each_has_one_link_of_its_own():
+def test_given_two_owners_when_they_ask_in_any_order_then_each_has_its_own_link():
     askers = [creator(f"{owner} {n}", OURS._replace(owner=owner), LIVE) for owner in ("us", "them") for n in (1, 2)]
     number = 0
 
