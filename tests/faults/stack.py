@@ -25,6 +25,7 @@ from tests.support.tables import Tables
 
 REDIRECT, CREATE, CONSUMER, MANAGE = "redirect", "create_url", "count_clicks", "manage_links"
 PROCESSES = {REDIRECT: 6, CREATE: 3, CONSUMER: 2, MANAGE: 3}
+ANYONE = {"CreateAccess": "anyone", "CreatesPerMinutePerClient": "0"}  # visitors here have no keys, and one address
 VISITORS = 8  # at a time
 OUTAGE = 10  # seconds
 SEED = 20_261_122
@@ -73,9 +74,7 @@ class Pool:
     """
 
     def __init__(self, name: str, variables: dict[str, str], write: functions.Write) -> None:
-        # The visitors here have no keys, and one address.
-        anyone = {"CreateAccess": "anyone", "CreatesPerMinutePerClient": "0"}
-        self._function = declared(name, variables, parameters=anyone)
+        self._function = declared(name, variables, parameters=ANYONE)
         self._count, self._write = PROCESSES[name], write
         self._processes = dict[int, functions.Process]()
         self._idle = SimpleQueue[int]()
