@@ -11,7 +11,9 @@ import boto3
 import pytest
 
 from local import processes
+from squrl.aws.durable_table import DurableTable
 from tests.faults.stack import EventSource, Finding, Scenario, Stack
+from tests.support import events
 from tests.support.functions import ROOT
 from tests.support.ports import free_port, wait_for_port
 from tests.support.proxy import Proxy
@@ -40,6 +42,8 @@ def database(tables) -> Iterator[Proxy]:
     # What has expired stays, and with it what was counted.
     keep = {"AttributeName": "collect_at", "Enabled": False}
     tables.client.update_time_to_live(TableName=tables.links, TimeToLiveSpecification=keep)
+    for key in events.KEYS:
+        DurableTable(tables.service, tables.durable).add_key(key)
     with Proxy(tables.endpoint) as proxy:
         yield proxy
 

@@ -23,8 +23,9 @@ from tests.support.proxy import Call, Fault, Proxy, Rule
 from tests.support.runtime import NOTHING, declared
 from tests.support.tables import Tables
 
-REDIRECT, CREATE, CONSUMER = "redirect", "create_url", "count_clicks"
-PROCESSES = {REDIRECT: 6, CREATE: 3, CONSUMER: 2}
+REDIRECT, CREATE, CONSUMER, MANAGE = "redirect", "create_url", "count_clicks", "manage_links"
+PROCESSES = {REDIRECT: 6, CREATE: 3, CONSUMER: 2, MANAGE: 3}
+ANYONE = {"CreateAccess": "anyone", "CreatesPerMinutePerClient": "0"}  # visitors here have no keys, and one address
 VISITORS = 8  # at a time
 OUTAGE = 10  # seconds
 SEED = 20_261_122
@@ -73,8 +74,7 @@ class Pool:
     """
 
     def __init__(self, name: str, variables: dict[str, str], write: functions.Write) -> None:
-        unlimited = {"CreatesPerMinutePerClient": "0"}  # the visitors here have one address
-        self._function = declared(name, variables, parameters=unlimited)
+        self._function = declared(name, variables, parameters=ANYONE)
         self._count, self._write = PROCESSES[name], write
         self._processes = dict[int, functions.Process]()
         self._idle = SimpleQueue[int]()
@@ -143,6 +143,24 @@ class Stack:
         """Make a link, as the HTTP API has it done."""
         event = events.load("create_url/http.json") | {"body": json.dumps(fields)}
         return self._request(CREATE, event, str(fields["original_url"]))
+
+    def change(self, short_code: str, **fields: Any) -> Answer:
+        """Change a link of the sample key's owner, as the HTTP API has it done."""
+        event = events.load("manage_links/http_change.json")
+        event |= {"pathParameters": {"short_code": short_code}, "body": json.dumps(fields)}
+        return self._request(MANAGE, event, short_code)
+
+    def bulk(self, event: str, subjects: list[str], **body: Any) -> list[Answer]:
+        """Have a bulk done with the sample key, and return an answer for each entry: what nobody answered is a 0."""
+        sample = events.load(f"manage_links/http_bulk_{event}.json") | {"body": json.dumps(body)}
+        whole = self._request(MANAGE, sample, "")
+        if whole.status != 200:
+            return [whole._replace(subject=subject) for subject in subjects]
+        results = json.loads(whole.body)["results"]
+        return [
+            whole._replace(subject=subject, status=each["status"], body=json.dumps(each.get("link") or each["error"]))
+            for subject, each in zip(subjects, results, strict=True)
+        ]
 
     def invoke(self, function: str, event: Any) -> dict[str, Any] | None:
         """Hand a function an event; ``None`` when its process was killed.
@@ -297,13 +315,18 @@ class Scenario:
         self.random = random.Random(SEED)  # noqa: S311
         stack.metrics.clear()
 
-    def put_links(self, count: int, *, expires_at: int | None = None) -> list[Link]:
+    def put_links(self, count: int, *, expires_at: int | None = None, owner: str | None = None) -> list[Link]:
         """Write links into the table, past the proxy."""
         created_at = timestamp(int(time.time()) if expires_at is None else expires_at - 3600)
         ttl_hours = None if expires_at is None else 1
         first = len(self.links)
         links = [
-            Link(f"{self._name}-{number}", Kind(self.destination(number), "301", ttl_hours), created_at, expires_at)
+            Link(
+                f"{self._name}-{number}",
+                Kind(self.destination(number), "301", ttl_hours, owner),
+                created_at,
+                expires_at,
+            )
             for number in range(first, first + count)
         ]
         for link in links:
@@ -436,7 +459,7 @@ class Scenario:
         created = [answer for answer in answers if answer.subject not in self.links]
         self.check_statuses(clicked, clicks)
         self.check_statuses(created, creates)
-        self._reconcile_creates(created, rows)
+        self.reconcile_creates(created, rows)
         found = self._reconcile_clicks(clicked, rows, may_be_unsent=uncertain)
         self.found(scenario, answers, found)
 
@@ -456,7 +479,8 @@ class Scenario:
             if was_applied or not applied
         )
 
-    def _reconcile_creates(self, answers: list[Answer], rows: dict[str, Link]) -> None:
+    def reconcile_creates(self, answers: list[Answer], rows: dict[str, Link]) -> None:
+        """Check that what was told to be made is there, once, and nothing that was told not to be done."""
         codes = defaultdict[str, list[str]](list)
         for row in rows.values():
             codes[row.kind.original_url].append(row.short_code)

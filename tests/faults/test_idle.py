@@ -12,7 +12,7 @@ from local import functions
 from squrl.aws.client import IDLE, TIMEOUTS
 from squrl.links import Kind, Link
 from tests.faults.connections import Death, Relay, stopped
-from tests.faults.stack import Finding
+from tests.faults.stack import ANYONE, Finding
 from tests.support import events
 from tests.support.runtime import NOTHING, declared
 
@@ -68,8 +68,7 @@ def start(tables):
                 "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1",
                 "PYTHONPATH": str(Path(events.__file__).parent),  # for `sampled`, which moves the clock
             }
-            unlimited = {"CreatesPerMinutePerClient": "0"}
-            function = declared(name, more, parameters=unlimited, handler="sampled.lambda_handler")
+            function = declared(name, more, parameters=ANYONE, handler="sampled.lambda_handler")
             process = functions.Process(function, None, write, lambda: None)
             try:
                 running = Process(process, relay, metrics)

@@ -10,8 +10,13 @@ from itertools import takewhile
 
 import pytest
 
-from squrl.links import Link
+from squrl import manage
+from squrl.destinations import Rules
+from squrl.keys import OPERATOR
+from squrl.links import DISABLED, Link
+from squrl.requests import ChangeRequest, read
 from tests.faults.stack import Answer, Request, Scenario
+from tests.support.fakes import FakeDomainPolicy
 from tests.support.proxy import Fault
 from tests.support.tables import Tables
 
@@ -138,7 +143,10 @@ def collect(tables: Tables, links: list[Link], expiry: int) -> None:
 def take_down(tables: Tables, disabled: list[Link], deleted: list[Link]) -> float:
     """Do what an operator does, in the midst of it; return when it was done, in Unix seconds."""
     time.sleep(2)
+    ports = manage.Ports(tables.store, FakeDomainPolicy())
     for link in disabled:
-        tables.store.disable(link.short_code)
-    tables.delete(*deleted)
+        request = read(ChangeRequest, {"status": DISABLED})
+        manage.change(link.short_code, request, OPERATOR, int(time.time()), ports, Rules())
+    for link in deleted:
+        manage.release(link.short_code, OPERATOR, ports.store)
     return time.time()

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from squrl import codes
+from squrl import codes, manage
 from squrl.destinations import Rules
 from squrl.errors import ConflictError
+from squrl.keys import Identity, Role
 from squrl.links import Kind, Link, timestamp
-from squrl.requests import CreateRequest
+from squrl.ports import Counted
+from squrl.requests import ChangeRequest, CreateRequest, read
 from squrl.shorten import Caller, Ports, Shortened, shorten
 from tests.support.concurrency import all_at_once
 from tests.support.fakes import FakeDomainPolicy, FakeSecretStore
@@ -21,8 +23,8 @@ RIVALS = 4
 CLOCKS = pytest.mark.parametrize("now", [EXPIRY, EXPIRY + 1], ids=["at its second", "a second later"])
 
 
-def a_kind(ttl_hours: int) -> Kind:
-    return Kind(f"https://example.com/{time.time_ns()}", "301", ttl_hours)
+def a_kind(ttl_hours: int, owner: str | None = None) -> Kind:
+    return Kind(f"https://example.com/{time.time_ns()}", "301", ttl_hours, owner)
 
 
 def codes_of(kind: Kind) -> list[str]:
@@ -36,11 +38,17 @@ def ask(tables):
 
     def ask(kind: Kind, now: int, custom_code: str | None = None) -> Any:
         ports = Ports(tables.store, FakeSecretStore(), FakeDomainPolicy())
-        request = CreateRequest(custom_code=custom_code, **kind._asdict())
+        wish: dict[str, Any] = {
+            "original_url": kind.original_url,
+            "redirect_type": kind.redirect_type,
+            "ttl_hours": kind.ttl_hours,
+        }
+        request = CreateRequest(custom_code=custom_code, **wish)
+        caller = Caller(Identity(Role.WRITE, kind.owner) if kind.owner else None)
 
         def send() -> Shortened | ConflictError:
             try:
-                return shorten(request, Caller(), now, ports, Rules())
+                return shorten(request, caller, now, ports, Rules())
             except ConflictError as error:
                 return error
 
@@ -118,3 +126,52 @@ def test_given_clocks_on_both_sides_of_expiry_when_all_ask_then_one_row_is_left(
         assert {shortened.link.short_code for shortened in own} == {link.short_code}
         assert [shortened.created for shortened in own].count(True) == (row.created_at != link.created_at)
         assert {error.status for error in others} == {409}
+
+
+@pytest.mark.parametrize("now", [EXPIRY, EXPIRY + 399 * 86_400], ids=["at its second", "399 days later"])
+def test_given_an_owners_expired_link_when_all_choose_its_code_then_its_owner_wins(tables, ask, now):
+    for _ in range(ROUNDS):
+        kind, another = a_kind(24, "us"), a_kind(48, "us")
+        link = Link(codes_of(kind)[0], kind, timestamp(EXPIRY - 86_400), EXPIRY, custom_code=True, click_count=5)
+        tables.put(link)
+        code = link.short_code
+
+        results = all_at_once(
+            [ask(another, now, code) for _ in range(RIVALS)]
+            + [ask(a_kind(48, owner), now, code) for owner in ("them", None) for _ in range(RIVALS)]
+        )
+
+        own, others = results[:RIVALS], results[RIVALS:]
+        assert tables.get(code) == Link(code, another, timestamp(now), now + 2 * 86_400, custom_code=True)
+        assert {shortened.link for shortened in own} == {tables.get(code)}
+        assert [shortened.created for shortened in own].count(True) == 1
+        assert {error.status for error in others} == {409}
+
+
+def test_given_a_longer_lifetime_and_clicks_at_expiry_when_racing_then_it_goes_on(tables, ask):
+    for _ in range(ROUNDS):
+        kind = a_kind(24, "us")
+        link = Link(codes_of(kind)[0], kind, timestamp(EXPIRY - 86_400), EXPIRY)
+        tables.put(link)
+        ports = manage.Ports(tables.store, FakeDomainPolicy())
+        longer = partial(
+            manage.change,
+            link.short_code,
+            read(ChangeRequest, {"ttl_hours": 48}),
+            Identity(Role.WRITE, "us"),
+            EXPIRY,
+            ports,
+            Rules(),
+        )
+
+        *results, changed = all_at_once(
+            [partial(tables.store.count_click, link.short_code, EXPIRY) for _ in range(2 * RIVALS)]
+            + [ask(kind, EXPIRY - 1) for _ in range(RIVALS)]
+            + [longer]
+        )
+
+        row = tables.get(link.short_code)
+        assert row.click_count == sum(isinstance(result, Counted) for result in results)
+        assert (row.kind.ttl_hours, row.expires_at) == (48, EXPIRY + 2 * 86_400)
+        assert changed.after.expires_at == row.expires_at
+        assert tables.item(link.short_code)["collect_at"] == {"N": str(row.expires_at + 400 * 86_400)}

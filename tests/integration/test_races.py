@@ -12,11 +12,13 @@ import pytest
 
 from squrl import codes, requests
 from squrl.aws.client_limiter import DayKey, TableClientLimiter
-from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.destinations import Rules
-from squrl.domains import DomainLists
-from squrl.links import DISABLED, Kind, Link, timestamp
+from squrl.errors import PreconditionFailed, SqurlError
+from squrl.keys import OPERATOR, Identity, Role
+from squrl.links import DELETED, DISABLED, Kind, Link, timestamp
+from squrl.manage import Ports as ChangePorts
+from squrl.manage import Revisions, change, delete
 from squrl.ports import Claimed, Counted, HeldBy, Throttled
 from squrl.shorten import Caller, Ports, shorten
 from tests.support.concurrency import all_at_once
@@ -26,11 +28,12 @@ NOW = 1_800_000_000
 ROUNDS = 10
 RIVALS = 8
 SECRET = FakeSecretStore().secret()
+US = Identity(Role.WRITE, "us")
 _NUMBERS = itertools.count(time.time_ns() % 10**9)
 
 
-def a_kind(ttl_hours: int | None = None) -> Kind:
-    return Kind(f"https://example.com/race/{next(_NUMBERS)}", "301", ttl_hours)
+def a_kind(ttl_hours: int | None = None, owner: str | None = None) -> Kind:
+    return Kind(f"https://example.com/race/{next(_NUMBERS)}", "301", ttl_hours, owner)
 
 
 @pytest.fixture
@@ -107,14 +110,90 @@ def test_given_codes_that_others_hold_when_requests_race_then_they_meet_at_one(t
         assert tables.count(kind.original_url) == 1
 
 
-def test_given_clicks_while_a_link_is_disabled_when_they_race_then_answers_are_true(tables, put):
+@pytest.fixture
+def manage(tables):
+    """Return a function that changes a link, as one caller who is told of it or refused; without fields it deletes."""
+
+    def manage(identity: Identity, link: Link, revisions: Revisions = None, **fields: Any) -> Any:
+        ports = ChangePorts(tables.store, FakeDomainPolicy())
+
+        def send() -> Link | SqurlError | None:
+            try:
+                if not fields:
+                    delete(link.short_code, identity, ports.store, revisions)
+                    return None
+                wish = requests.read(requests.ChangeRequest, fields)
+                return change(link.short_code, wish, identity, NOW, ports, Rules(), revisions).after
+            except SqurlError as error:
+                return error
+
+        return send
+
+    return manage
+
+
+def test_given_clicks_while_a_link_is_deleted_when_they_race_then_all_counted_stay(tables, put, manage):
+    link = put(a_kind(owner="us"), title="T")
+    clicks = [lambda: [tables.store.count_click(link.short_code, NOW) for _ in range(10)]] * RIVALS
+
+    *clicked, _ = all_at_once([*clicks, manage(US, link)])
+
+    counted = sum(isinstance(click, Counted) for click in itertools.chain(*clicked))
+    erased = replace(link, kind=link.kind._replace(original_url=""), title=None)
+    assert tables.get(link.short_code) == replace(erased, status=DELETED, click_count=counted, revision=2)
+
+
+def test_given_one_revision_for_many_changes_when_they_race_then_one_wins(tables, put, manage):
+    for _ in range(ROUNDS):
+        link = put(a_kind(owner="us"), revision=7)
+
+        results = all_at_once(
+            [manage(US, link, frozenset({7}), title=f"T{number}") for number in range(RIVALS)]
+            + [manage(US, link, frozenset({7}))]
+        )
+
+        (winner,) = [result for result in results if not isinstance(result, PreconditionFailed)]
+        row = tables.get(link.short_code)
+        assert row.revision == 8
+        assert row.status == DELETED if winner is None else row == winner
+
+
+def test_given_two_fields_when_one_is_changed_meanwhile_then_no_half_is_left(tables, put, manage):
+    for _ in range(ROUNDS):
+        link = put(a_kind(owner="us"), title="A")
+
+        # The first has its title already, and so only writes its tags: unless the second comes in between.
+        both, other = all_at_once([manage(US, link, title="A", tags=["a"]), manage(US, link, title="B")])
+
+        assert (both.title, both.tags) == ("A", {"a"})
+        last = max(both, other, key=lambda told: told.revision)
+        assert tables.get(link.short_code).title == last.title
+
+
+def test_given_a_released_code_when_another_takes_it_then_nobody_late_harms_it(tables, put, manage):
+    for _ in range(ROUNDS):
+        link = put(a_kind(owner="us"))  # both are made in one second
+        other = replace(link, kind=a_kind(owner="them"), custom_code=True)
+
+        def take(other: Link = other) -> Claimed:
+            while not isinstance(claimed := tables.store.claim(other, NOW), Claimed):
+                pass
+            return claimed
+
+        late = [partial(tables.store.release, link), manage(US, link, title="T"), manage(US, link, status=DISABLED)]
+        all_at_once([take, partial(tables.store.release, link), *late, manage(US, link)])
+
+        assert tables.get(link.short_code) == other
+
+
+def test_given_clicks_while_a_link_is_disabled_when_they_race_then_answers_are_true(tables, put, manage):
     link = put()
     clicks = [lambda: [tables.store.count_click(link.short_code, NOW) for _ in range(10)]] * RIVALS
 
-    *clicked, _ = all_at_once([*clicks, partial(tables.store.disable, link.short_code)])
+    *clicked, _ = all_at_once([*clicks, manage(OPERATOR, link, status=DISABLED)])
 
     counted = sum(isinstance(click, Counted) for click in itertools.chain(*clicked))
-    assert tables.get(link.short_code) == replace(link, status=DISABLED, click_count=counted)
+    assert tables.get(link.short_code) == replace(link, status=DISABLED, click_count=counted, revision=2)
 
 
 def test_given_clicks_and_late_clicks_when_they_race_then_each_is_counted_once(tables, put):
@@ -153,15 +232,3 @@ def test_given_a_limit_when_processes_count_one_client_then_so_many_requests_pas
         return permitted
 
     assert sum(all_at_once([passes] * 60)) == 20
-
-
-def test_given_lists_in_the_table_when_read_then_they_are_what_the_operator_wrote(tables):
-    table = DurableTable(tables.service, tables.durable)
-    lists = DomainLists.of(denied=["evil.example", "Bücher.example"], allowed=["example"])
-
-    tables.set_domain_lists(lists)
-    found = table.read_domain_lists()
-    tables.set_domain_lists(DomainLists())
-
-    assert found == lists
-    assert table.read_domain_lists() == DomainLists()

@@ -2,12 +2,15 @@
 
 from typing import Any, NamedTuple
 
+from squrl import manage
 from squrl.destinations import Rules
+from squrl.errors import SqurlError
 from squrl.follow import Followed, Outcome, Ports, RecentLinks, follow
+from squrl.keys import OPERATOR, Identity, Role
 from squrl.late_clicks import add_late_clicks
 from squrl.links import Kind
 from squrl.ports import SecretStore, StoreError, Throttled
-from squrl.requests import CreateRequest
+from squrl.requests import ChangeRequest, CreateRequest, read
 from squrl.shorten import Caller as Client
 from squrl.shorten import Ports as ShortenPorts
 from squrl.shorten import shorten
@@ -21,6 +24,24 @@ class Request(NamedTuple):
     kind: Kind
     custom_code: str | None
     now: int
+    title: str | None = None
+
+
+class Management(NamedTuple):
+    """What a manager asks for, by its clock: what to do with a link, who asks, and which revisions it may be.
+
+    Attributes
+    ----------
+    fields : dict or None
+        What a change sets.
+    """
+
+    method: str  # "change", "delete" or "release"
+    short_code: str
+    identity: Identity
+    now: int
+    fields: dict[str, Any] | None = None
+    revisions: manage.Revisions = None
 
 
 class Visit(NamedTuple):
@@ -37,16 +58,27 @@ class Visit(NamedTuple):
 
 
 def creator(
-    name: str, kind: Kind, now: int, custom_code: str | None = None, secrets: SecretStore | None = None
+    name: str,
+    kind: Kind,
+    now: int,
+    custom_code: str | None = None,
+    secrets: SecretStore | None = None,
+    title: str | None = None,
 ) -> Caller:
-    """Return who asks for a link."""
-    request = CreateRequest(custom_code=custom_code, **kind._asdict())
+    """Return who asks for a link, with a key if the link is to have an owner."""
+    wish: dict[str, Any] = {
+        "original_url": kind.original_url,
+        "redirect_type": kind.redirect_type,
+        "ttl_hours": kind.ttl_hours,
+    }
+    request = CreateRequest(custom_code=custom_code, title=title, **wish)
+    client = Client(Identity(Role.WRITE, kind.owner) if kind.owner else None)
 
     def create(ports: Any) -> Any:
         needed = ShortenPorts(ports, secrets or FakeSecretStore(), FakeDomainPolicy())
-        return shorten(request, Client(), now, needed, Rules())
+        return shorten(request, client, now, needed, Rules())
 
-    return Caller(name, create, Request(kind, custom_code, now))
+    return Caller(name, create, Request(kind, custom_code, now, title))
 
 
 def visitors(name: str, short_code: str, *clocks: int, is_throttled: bool = False) -> Caller:
@@ -89,11 +121,48 @@ def consumer(name: str, now: int) -> Caller:
     return Caller(name, consume)
 
 
-def operator(name: str, method: str, short_code: str) -> Caller:
-    """Return who disables or enables a link."""
-    return Caller(name, lambda ports: getattr(ports, method)(short_code))
+def changer(
+    name: str, short_code: str, now: int, identity: Identity = OPERATOR, revision: int | None = None, **fields: Any
+) -> Caller:
+    """Return who changes a link; with `revision`, by ``If-Match``."""
+    request = read(ChangeRequest, fields)
+    about = Management("change", short_code, identity, now, fields, None if revision is None else frozenset({revision}))
+
+    def change(ports: Any) -> Any:
+        needed = manage.Ports(ports, FakeDomainPolicy())
+        return manage.change(short_code, request, identity, now, needed, Rules(), about.revisions)
+
+    return Caller(name, change, about)
 
 
-def collector(name: str, short_code: str, now: int) -> Caller:
-    """Return the table's TTL, as it comes to one row."""
-    return Caller(name, lambda ports: ports.collect(short_code, now))
+def deleter(name: str, short_code: str, identity: Identity = OPERATOR) -> Caller:
+    """Return who deletes a link."""
+    about = Management("delete", short_code, identity, 0)
+    return Caller(name, lambda ports: manage.delete(short_code, identity, ports), about)
+
+
+def releaser(name: str, short_code: str, identity: Identity = OPERATOR) -> Caller:
+    """Return who removes a link's row, so that its code is free."""
+    about = Management("release", short_code, identity, 0)
+    return Caller(name, lambda ports: manage.release(short_code, identity, ports), about)
+
+
+def bulk(name: str, *entries: Caller) -> Caller:
+    """Return who does what others do, one entry after the other, on a link each: what fails spoils no other entry."""
+
+    def attempt(entry: Caller, ports: Any) -> Any:
+        try:
+            return entry.run(ports)
+        except (SqurlError, StoreError) as error:
+            return error
+
+    return Caller(
+        name,
+        lambda ports: tuple(attempt(entry, ports) for entry in entries),
+        tuple(entry.about for entry in entries),
+    )
+
+
+def collector(name: str, short_code: str, *clocks: int) -> Caller:
+    """Return the table's TTL, as it comes to one row, once or again."""
+    return Caller(name, lambda ports: [ports.collect(short_code, now) for now in clocks] and None)

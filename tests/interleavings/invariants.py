@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from itertools import takewhile
 from typing import Any
@@ -11,13 +12,15 @@ from squrl.clicks import Click
 from squrl.errors import ConflictError, Gone, NotFound
 from squrl.follow import Outcome
 from squrl.late_clicks import Batch, add_late_clicks
-from squrl.links import ACTIVE, DISABLED, Kind, Link
+from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link
 from squrl.ports import Claimed, Counted, StoreError
 from squrl.shorten import Shortened
 from tests.interleavings.callers import Request, Visit
+from tests.interleavings.changes import is_bulk, managers, rule_broken_by_a_change
 from tests.interleavings.scheduler import Caller, Order, Step, World, orders
 from tests.support.fakes import FakeLinkStore, FakeSecretStore
 
+FIGURES_KEPT = 400 * 86_400  # seconds for which an owner's link stays after it expired
 LATER = 60  # seconds after an order in which the queue is emptied
 
 
@@ -58,30 +61,52 @@ def check_step(step: Step) -> None:
 
 
 def _broken_rule(step: Step, old: Link | None, new: Link | None) -> str | None:
-    method, args = step.call
+    method = step.call.method
     if new is None:
-        is_due = method == "collect" and old is not None and old.status == ACTIVE and not old.is_live(args[1])
-        return None if is_due else "only what has expired is collected, and nothing disabled"
+        return _broken_rule_of_a_removal(step, old)
     if old is None:
-        is_fresh = method == "claim" and new == args[0] and (new.click_count, new.status) == (0, ACTIVE)
+        is_fresh = method == "claim" and new == step.call.args[0] and (new.click_count, new.status) == (0, ACTIVE)
         return None if is_fresh else "what isn't there comes by a claim alone, with no clicks"
-    if (old.created_at, old.kind, old.custom_code) != (new.created_at, new.kind, new.custom_code):
-        is_its_own = method == "claim" and new == args[0] and old.kind == new.kind
-        if not is_its_own:
-            return "nobody inherits a code before it is collected"
-        return None if old.status == ACTIVE and not old.is_live(args[1]) else "only an expired link is claimed"
+    if method == "claim":
+        return _broken_rule_of_a_claim(step, old, new)
+    if method == "change":
+        return rule_broken_by_a_change(step, old, new)
     return _broken_rule_of_one_link(step, old, new)
 
 
+def _broken_rule_of_a_removal(step: Step, old: Link | None) -> str | None:
+    method, args, _ = step.call
+    if old is not None and method == "collect":
+        kept = FIGURES_KEPT if old.kind.owner else 0
+        is_due = old.status == ACTIVE and old.expires_at is not None and old.expires_at + kept <= args[1]
+        return None if is_due else "only what is due is collected, and nothing disabled or deleted"
+    is_meant = old is not None and method == "release" and is_same(old, args[0])
+    return None if is_meant else "only the link that is meant is released"
+
+
+def _broken_rule_of_a_claim(step: Step, old: Link, new: Link) -> str | None:
+    link, now = step.call.args
+    is_owners = new.kind.owner is not None and new.kind.owner == old.kind.owner and new.custom_code
+    if new != link or not (old.kind == new.kind or is_owners):
+        return "nobody inherits a code before it is collected"
+    has_expired = old.status == ACTIVE and not old.is_live(now)
+    is_relinquished = is_owners and old.status == DELETED and not old.locked
+    return None if has_expired or is_relinquished else "only an expired link is claimed, or its owner's deleted one"
+
+
 def _broken_rule_of_one_link(step: Step, old: Link, new: Link) -> str | None:
-    method, args = step.call
-    if old.status != new.status and method != {ACTIVE: "enable", DISABLED: "disable"}[new.status]:
-        return "only an operator disables and enables"
-    if old.expires_at != new.expires_at:
-        if old.status == DISABLED:
-            return "nothing that is disabled is renewed"
-        if old.expires_at is None or new.expires_at is None or new.expires_at < old.expires_at:
-            return "nothing is shortened"
+    method, args, _ = step.call
+    if replace(new, click_count=old.click_count, expires_at=old.expires_at, revision=old.revision) != old:
+        return "only a change changes what a link is"
+    is_renewed = old.expires_at != new.expires_at
+    rules = {
+        "a revision counts changes, and no clicks": new.revision - old.revision == is_renewed,
+        "nothing that is disabled is renewed": not is_renewed or old.status == ACTIVE,
+        "nothing is shortened": not is_renewed or (old.expires_at or 0) < (new.expires_at or 0),
+    }
+    broken = next((rule for rule, holds in rules.items() if not holds), None)
+    if broken:
+        return broken
     added = new.click_count - old.click_count
     if added and method == "count_click":
         return None if added == 1 and old.is_live(args[1]) else "a click is counted once, on a live link"
@@ -91,6 +116,11 @@ def _broken_rule_of_one_link(step: Step, old: Link, new: Link) -> str | None:
         is_right = created_at == old.created_at and added == len(fresh) and fresh <= step.after.late_clicks
         return None if is_right else "a late click is counted once, and for its own link"
     return "only clicks are counted" if added else None
+
+
+def is_same(row: Link, link: Link) -> bool:
+    """Tell whether a row is a link's, as far as anybody can know: by its second and its owner."""
+    return (row.created_at, row.kind.owner) == (link.created_at, link.kind.owner)
 
 
 def clicks_of(step: Step) -> int:
@@ -115,6 +145,7 @@ def check_order(order: Order) -> None:
     clicks = [visit.outcome for _, visit in visits]
     broken = (
         _creators(order)
+        or managers(order)
         or _one_link(order)
         or _visitors(order, visits)
         or _clicks_told(order, clicks)
@@ -124,17 +155,25 @@ def check_order(order: Order) -> None:
         raise Violation(broken, order)
 
 
+def _requests(order: Order) -> list[tuple[Caller, Request, Any]]:
+    """Return who asked for what link, and what came of it; an entry of a bulk is a request."""
+    found = []
+    for caller, outcome in order.outcomes.items():
+        entries = zip(caller.about, outcome, strict=True) if is_bulk(caller) else [(caller.about, outcome)]
+        found += [(caller, about, result) for about, result in entries if isinstance(about, Request)]
+    return found
+
+
 def _creators(order: Order) -> str | None:
     """Whoever asked for a link was told the truth."""
     made = []
-    for caller, outcome in order.outcomes.items():
-        if isinstance(caller.about, Request):
-            broken = _creator(order, caller, caller.about, outcome)
-            if broken:
-                return broken
-            if isinstance(outcome, Shortened) and outcome.created:
-                made.append((outcome.link.short_code, outcome.link.created_at))
-    if len(made) > len(set(made)) and not lost_a_claim(order):
+    for caller, request, outcome in _requests(order):
+        broken = _creator(order, caller, request, outcome)
+        if broken:
+            return broken
+        if isinstance(outcome, Shortened) and outcome.created:
+            made.append((outcome.link.short_code, outcome.link.created_at))
+    if len(made) > len(set(made)) and not lost_a_claim(order) and not was_given_up(order):
         return "a link is new to one creator"
     claims = {
         (step.call.args[0].short_code, step.call.args[0].created_at)
@@ -144,8 +183,17 @@ def _creators(order: Order) -> str | None:
     return None if claims == set(made) else "who claims a link is told so"
 
 
+def was_given_up(order: Order) -> bool:
+    """Tell whether a link was deleted or released: its code may be claimed anew in the same second."""
+    return any(
+        step.before is not step.after
+        and (step.call.method == "release" or (step.call.method == "change" and step.call.args[1].status == DELETED))
+        for step in order.steps
+    )
+
+
 def _creator(order: Order, caller: Caller, request: Request, outcome: Any) -> str | None:
-    kind, custom_code, _ = request
+    kind, custom_code, *_ = request
     worlds = order.during(caller)
     if isinstance(outcome, Shortened):
         return _creators_link(worlds, request, outcome.link)
@@ -157,20 +205,26 @@ def _creator(order: Order, caller: Caller, request: Request, outcome: Any) -> st
         is_true = any(row is not None and row.kind != kind for row in rows)
         return None if is_true else "a creator is told that its code is taken only if it is"
     has_fault = any(step.fault for step in order.steps if step.caller is caller)
-    return None if has_fault else "a request fails only if the store does"
+    # Between a request's finding its link and titling it, somebody took it down.
+    is_interrupted = request.title and any(
+        step.caller is caller and step.call.method == "change" and getattr(step.answer, "kind", None) != kind
+        for step in order.steps
+    )
+    return None if has_fault or is_interrupted else "a request fails only if the store does"
 
 
 def _creators_link(worlds: list[World], request: Request, link: Link) -> str | None:
-    kind, custom_code, now = request
+    kind, custom_code, now, title = request
+    is_found = kind.owner is not None and not custom_code and link.short_code not in derived(kind)
     rules = {
         "a creator gets a live link of its kind": link.kind == kind and link.is_live(now),
-        "who asks for no code gets none that somebody chose": custom_code or not link.custom_code,
+        "who asks for no code gets none that a stranger chose": custom_code or not link.custom_code or kind.owner,
         "who asks for a code gets that or none": custom_code in {None, link.short_code},
         "a creator is told of a link as it was while the request ran": link
         in [world.links.get(link.short_code) for world in worlds],
-        "what is disabled is not made again": not all(
-            is_disabled(world, kind, custom_code, before=link.short_code) for world in worlds
-        ),
+        "who asks for a title gets it": title in {None, link.title},
+        "what is disabled is not made again": is_found
+        or not all(is_disabled(world, kind, custom_code, before=link.short_code) for world in worlds),
     }
     return next((rule for rule, holds in rules.items() if not holds), None)
 
@@ -180,7 +234,10 @@ def is_disabled(world: World, kind: Kind, custom_code: str | None, before: str =
     tried = takewhile(before.__ne__, [custom_code] if custom_code else derived(kind))
     rows = (world.links.get(code) for code in tried)
     return any(
-        row is not None and row.kind == kind and row.status == DISABLED and (custom_code or not row.custom_code)
+        row is not None
+        and row.kind == kind
+        and row.status == DISABLED
+        and (custom_code or kind.owner or not row.custom_code)
         for row in rows
     )
 
@@ -199,18 +256,50 @@ def derived(kind: Kind) -> tuple[str, ...]:
 def _one_link(order: Order) -> str | None:
     """All identical requests get one link, and there is one."""
     told: defaultdict[Kind, set[str]] = defaultdict(set)
-    for caller, outcome in order.outcomes.items():
-        if isinstance(outcome, Shortened) and caller.about.custom_code is None:
-            told[caller.about.kind].add(outcome.link.short_code)
-            told[caller.about.kind] |= {
+    for _, request, outcome in _requests(order):
+        if isinstance(outcome, Shortened) and request.custom_code is None:
+            told[request.kind].add(outcome.link.short_code)
+            told[request.kind] |= {
                 row.short_code
                 for row in order.last.links.values()
-                if row.kind == caller.about.kind and not row.custom_code and row.is_live(caller.about.now)
+                if row.kind == request.kind and not row.custom_code and row.is_live(request.now)
             }
     for kind, short_codes in told.items():
-        if len(short_codes) > 1 and not an_earlier_code_came_free(order, kind):
+        if len(short_codes) > 1 and not (
+            an_earlier_code_came_free(order, kind) or was_moved(order, kind) or was_missed(order, kind)
+        ):
             return "identical requests share one link"
     return None
+
+
+def was_moved(order: Order, kind: Kind) -> bool:
+    """Tell whether somebody changed a link into this kind or out of it, or an owner's chosen link came or went."""
+
+    def may_be_told(row: Link | None) -> bool:
+        return row is not None and row.kind == kind
+
+    return any(
+        may_be_told(old) != may_be_told(new)
+        for step in order.steps
+        if step.before is not step.after
+        for code in step.before.links.keys() | step.after.links.keys()
+        for old, new in [(step.before.links.get(code), step.after.links.get(code))]
+        if step.call.method in {"change", "release"} or is_elsewhere(old or new, kind)
+    )
+
+
+def was_missed(order: Order, kind: Kind) -> bool:
+    """Tell whether an owner's chosen link wasn't found: the index was behind, or the link had expired."""
+    return any(
+        step.call == ("find", (kind, step.call.args[-1]), {}) and step.answer is None for step in order.steps
+    ) and any(is_elsewhere(row, kind) for row in order.last.links.values())
+
+
+def is_elsewhere(row: Link | None, kind: Kind) -> bool:
+    """Tell whether a row is a link of this kind, by a code that its owner chose: the index alone knows it."""
+    if row is None or kind.owner is None:
+        return False
+    return row.kind == kind and row.custom_code and row.short_code not in derived(kind)
 
 
 def an_earlier_code_came_free(order: Order, kind: Kind) -> bool:

@@ -14,7 +14,7 @@ How a new feature takes part:
 3. Add the caller to `actors` in `test_interleavings.py`, what it must never do to `invariants.py`, and to
    `test_invariants.py` a fault that breaks that rule.
 
-There is no index among the ports: no create asks one. A port that may lag answers from an older world.
+An index may lag: `find`, which asks one, may also be answered from the order's first world (`Fault.BEHIND`).
 """
 
 import random
@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -38,6 +39,7 @@ class Call(NamedTuple):
 
     method: str
     args: tuple[Any, ...]
+    options: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
         return f"{self.method}({', '.join(map(str, self.args))})"
@@ -57,6 +59,7 @@ class Fault(Enum):
     LOST = auto()  # it was done, and the caller doesn't know
     FAILED_AND_REPEATED = auto()  # as `FAILED`, and the caller's client asks again
     LOST_AND_REPEATED = auto()  # as `LOST`, and the caller's client asks again
+    BEHIND = auto()  # it was answered from the first world
 
     @property
     def is_repeated(self) -> bool:
@@ -67,12 +70,16 @@ class Fault(Enum):
         return self in {Fault.LOST, Fault.LOST_AND_REPEATED}
 
 
-# The faults that make a difference for a call, where those aren't all. A click's write is never repeated.
+# The faults that make a difference for a call. What isn't repeatable has no fault that is repeated.
+_USUAL = tuple(fault for fault in Fault if fault is not Fault.BEHIND)
 _FAULTS: Mapping[str, Iterable[Fault]] = {
     "get": (Fault.THROTTLED, Fault.FAILED),
+    "find": (Fault.THROTTLED, Fault.FAILED, Fault.BEHIND),
     "count_click": (Fault.THROTTLED, Fault.FAILED, Fault.LOST),
+    "change": (Fault.THROTTLED, Fault.FAILED, Fault.LOST),
     "send": (Fault.FAILED, Fault.LOST, Fault.LOST_AND_REPEATED),
     "receive": (),
+    "release": (Fault.THROTTLED, Fault.FAILED, Fault.LOST),
     "collect": (),
 }
 
@@ -106,7 +113,7 @@ class World(NamedTuple):
         store = FakeLinkStore()
         store.links = dict(self.links)
         store.late_clicks = set(self.late_clicks)
-        answer = getattr(store, call.method)(*call.args)
+        answer = getattr(store, call.method)(*call.args, **call.options)
         if store.links == self.links and store.late_clicks == self.late_clicks:
             return answer, self
         return answer, World(store.links, frozenset(store.late_clicks), self.messages)
@@ -141,12 +148,12 @@ class _Replay:
         self._answers = iter(answers)
 
     def __getattr__(self, method: str) -> Callable[..., Any]:
-        def call(*args: Any) -> Any:
+        def call(*args: Any, **options: Any) -> Any:
             for answer in self._answers:
                 if isinstance(answer, type):  # an exception's
                     raise answer
                 return answer
-            raise _Paused(Call(method, args))
+            raise _Paused(Call(method, args, options))
 
         return call
 
@@ -319,8 +326,8 @@ def orders(
             if isinstance(call, Done):
                 continue
             is_complete = False
-            for fault in (None, *(_FAULTS.get(call.method, Fault) if left else ())):
-                step, following = _take(now, caller, state, call, fault)
+            for fault in (None, *(_FAULTS.get(call.method, _USUAL) if left else ())):
+                step, following = _take(now, caller, state, call, fault, world)
                 check(step)
                 yield from go(step.after, states | {caller: following}, (*steps, step), left - bool(fault))
         if is_complete:
@@ -343,7 +350,8 @@ def in_order(world: World, *turns: Caller) -> Order:
         call = states[caller].position.next
         if isinstance(call, Done):
             raise ValueError(f"{caller.name} has ended")  # noqa: TRY004 (no argument has a wrong type)
-        step, states[caller] = _take(steps[-1].after if steps else world, caller, states[caller], call, None)
+        now = steps[-1].after if steps else world
+        step, states[caller] = _take(now, caller, states[caller], call, None, world)
         steps.append(step)
     return _order(world, tuple(steps), states)
 
@@ -358,8 +366,13 @@ def _order(first: World, steps: tuple[Step, ...], states: Mapping[Caller, _State
     return Order(first, steps[-1].after if steps else first, steps, outcomes)
 
 
-def _take(world: World, caller: Caller, state: _State, call: Call, fault: Fault | None) -> tuple[Step, _State]:
+def _take(
+    world: World, caller: Caller, state: _State, call: Call, fault: Fault | None, first: World
+) -> tuple[Step, _State]:
     """Have one call answered, or not; return the step, and how far the caller is then."""
+    if fault is Fault.BEHIND:
+        answer, _ = first.answer(call)
+        return Step(caller, call, fault, answer, world, world), _State(state.position.then(answer))
     answer, changed = world.answer(call)
     after = changed if fault is None or fault.is_applied else world
     if fault is not None and fault.is_repeated:

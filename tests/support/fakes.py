@@ -95,7 +95,9 @@ class FakeLinkStore:
     def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
         self._begin("change")
         row = self.links.get(before.short_code)
-        touches = any(getattr(before, name) != getattr(after, name) for name in ("status", "expires_at", "locked"))
+        touches = before.kind.ttl_hours != after.kind.ttl_hours or any(
+            getattr(before, name) != getattr(after, name) for name in ("status", "expires_at", "locked")
+        )
         decisive = ["created_at", "status", *(["expires_at", "locked"] if touches else [])]
         decisive += ["revision"] if exactly else []
         if row is None or row.kind.owner != before.kind.owner:
@@ -113,7 +115,7 @@ class FakeLinkStore:
     def release(self, link: Link) -> bool:
         self._begin("release")
         row = self.links.get(link.short_code)
-        if row is not None and row.created_at != link.created_at:
+        if row is not None and (row.created_at, row.kind.owner) != (link.created_at, link.kind.owner):
             return False
         self.links.pop(link.short_code, None)
         return True

@@ -48,6 +48,14 @@ def test_given_a_failure_when_repeating_does_harm_then_only_what_was_not_sent_is
     assert call(*NEVER_SENT, "answer", repeatable=False) == ("answer", 3)
 
 
+def test_given_throttling_when_repeating_does_harm_then_who_has_time_is_served(clock):
+    assert call(THROTTLED[0], NEVER_SENT[0], THROTTLED[0], "answer", repeatable=False, patient=True) == ("answer", 4)
+    for failure in UNKNOWN:
+        answer, calls = call(THROTTLED[0], failure, "answer", repeatable=False, patient=True)
+
+        assert (type(answer), calls) == (Unavailable, 2)
+
+
 @pytest.mark.parametrize(
     ("script", "raised"),
     [

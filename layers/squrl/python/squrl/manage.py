@@ -162,7 +162,8 @@ def change(  # noqa: PLR0913, PLR0917 (who changes what, when, how, and on what)
             raise Forbidden("An admin disabled this link")
         return _applied(link, request, destination, identity, now)
 
-    return _write(short_code, identity, ports.store, changed, revisions)
+    # Of several fields some may be as asked already, and then aren't written: nobody may change those meanwhile.
+    return _write(short_code, identity, ports.store, changed, revisions, exactly=len(fields) > 1)
 
 
 def delete(short_code: str, identity: Identity, store: LinkStore, revisions: Revisions = None) -> None:
@@ -201,8 +202,14 @@ def release(short_code: str, identity: Identity, store: LinkStore) -> None:
         raise Unavailable
 
 
-def _write(
-    short_code: str, identity: Identity, store: LinkStore, changed: Callable[[Link], Link], revisions: Revisions
+def _write(  # noqa: PLR0913 (who writes what, where, and on what)
+    short_code: str,
+    identity: Identity,
+    store: LinkStore,
+    changed: Callable[[Link], Link],
+    revisions: Revisions,
+    *,
+    exactly: bool = False,
 ) -> Changed:
     """Read a link and write it changed, on the condition that it still is what the change rests on."""
     for _ in range(ROUNDS):
@@ -212,7 +219,7 @@ def _write(
         after = changed(link)
         if after == link:
             return Changed(link, link)
-        written = store.change(link, after, exactly=revisions is not None)
+        written = store.change(link, after, exactly=exactly or revisions is not None)
         if written is not None:
             return Changed(link, written)
     raise Unavailable

@@ -206,7 +206,7 @@ def _titled(link: Link, asked: Link, store: LinkStore) -> Link:
     if titled == link:
         return link
     written = store.change(link, titled)
-    if written is None:  # somebody disabled or deleted the link at this moment
+    if written is None or written.kind != link.kind:  # somebody took the link down or elsewhere at this moment
         raise Unavailable
     return written
 

@@ -130,7 +130,15 @@ class Service:
         self._client = client
         self.invocation = invocation
 
-    def call(self, operation: str, *, attempts: int = 1, repeatable: bool = True, **arguments: Any) -> Any:  # noqa: ANN401
+    def call(
+        self,
+        operation: str,
+        *,
+        attempts: int = 1,
+        repeatable: bool = True,
+        patient: bool = False,
+        **arguments: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
         """Call the service until it answers, as long as another attempt is safe and would end in time.
 
         Parameters
@@ -141,6 +149,8 @@ class Service:
             How many there may be at most.
         repeatable : bool
             Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent.
+        patient : bool
+            Whether it is tried again if it was throttled, too: then nothing was done, but whoever waits, waits longer.
         **arguments
             The method's.
 
@@ -178,7 +188,7 @@ class Service:
                     may_be_applied |= was_sent
                 elif not may_be_applied:  # else nobody knows whether anything was done
                     failure = Throttled
-                if was_sent and not repeatable:
+                if was_sent and not repeatable and (may_be_applied or not patient):
                     break
         raise failure from cause
 

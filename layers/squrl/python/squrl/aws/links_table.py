@@ -176,8 +176,9 @@ class LinksTable:
             removes |= _ERASED  # what somebody else may have set meanwhile, too
         touched = sets.keys() | removes
         decisive = ["created_at", "status", "owner"]
-        # When the row may go follows from status and end, and who may enable a link from its lock.
-        decisive += ["expires_at", "locked"] if touched & {"status", "expires_at", "collect_at", "locked"} else []
+        # When the row may go follows from status and end, the end from the lifetime, who may enable it from its lock.
+        ends = {"status", "expires_at", "ttl_hours", "collect_at", "locked"}
+        decisive += ["expires_at", "locked"] if touched & ends else []
         decisive += ["revision"] if exactly else []
         values = {f":old_{name}": old[name] for name in decisive if name in old}
         conditions = [
@@ -192,6 +193,7 @@ class LinksTable:
             answer = self._call(
                 "update_item",
                 repeatable=False,
+                patient=True,
                 Key=_key(before.short_code),
                 UpdateExpression=update,
                 ConditionExpression=" AND ".join(conditions),
@@ -207,12 +209,16 @@ class LinksTable:
 
     def release(self, link: Link) -> bool:
         """See `LinkStore.release`."""
+        owner = {":owner": {"S": link.kind.owner}} if link.kind.owner else {}
         try:
             self._call(
                 "delete_item",
+                repeatable=False,  # the code may have a new link by then
+                patient=True,
                 Key=_key(link.short_code),
-                ConditionExpression="attribute_not_exists(short_code) OR created_at = :created_at",
-                ExpressionAttributeValues={":created_at": {"S": link.created_at}},
+                ConditionExpression=f"{_IS_FREE} OR (created_at = :created_at AND {_is_owners(link.kind)})",
+                ExpressionAttributeNames=_OWNER,
+                ExpressionAttributeValues={":created_at": {"S": link.created_at}} | owner,
             )
         except ConditionFailed:
             return False
