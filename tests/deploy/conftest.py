@@ -23,7 +23,7 @@ from squrl.aws.client import Service
 from squrl.aws.durable_table import DurableTable
 from squrl.aws.links_table import SECRET_ROW, to_item
 from squrl.invocation import Invocation
-from tests.support.events import KEYS, LINKS, OWNED_LINKS, load
+from tests.support.events import KEYS, LINKS, load
 from tests.support.ports import free_port, wait_for_port
 
 ROOT = Path(__file__).parents[2]
@@ -216,7 +216,7 @@ def rows(stack, client) -> Callable[[], dict[str, dict[str, Any]]]:
 
     for code in read():
         dynamodb.delete_item(TableName=table, Key={"short_code": {"S": code}})
-    for link in (*LINKS, *OWNED_LINKS):
+    for link in LINKS:
         dynamodb.put_item(TableName=table, Item=to_item(link))
     durable = DurableTable(Service(dynamodb, Invocation(600_000)), "squrl-durable-dev")
     for key in KEYS:

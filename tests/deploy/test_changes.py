@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.support.events import LINKS, OWNED_LINKS, load
+from tests.support.events import LINKS, load
 
 FUNCTIONS = ("squrl-create-url-dev", "squrl-manage-links-dev", "squrl-redirect-dev", "squrl-count-clicks-dev")
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
@@ -39,7 +39,7 @@ def test_given_links_when_parameters_are_changed_then_what_is_live_follows_and_t
     assert changed.returncode == 0, changed.stdout
     assert [function["Version"] for function in live()] == ["2", "2", "2", "2"]
     assert {function["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] for function in live()} == {"ERROR"}
-    assert set(rows()) == {*(link.short_code for link in (*LINKS, *OWNED_LINKS)), first["short_code"]}
+    assert set(rows()) == {*(link.short_code for link in LINKS), first["short_code"]}
     _, second = caller.create(original_url="https://example.com/second")
     _, log = invoke_and_log("create-url", load("create_url/http_gone.json"))
     assert rows()[second["short_code"]]["creator_ip"] == {"S": "192.0.2.44"}

@@ -434,6 +434,16 @@ def test_given_a_link_when_disabled_and_enabled_then_it_is_as_it_was(store, put,
     assert isinstance(store.count_click(code, NOW), Counted if is_live else NotCounted)
 
 
+def test_given_another_end_when_only_the_hours_differ_then_end_and_lifetime_agree(store, put, rows):
+    link = put(a_kind(24), expires_at=NOW + 48 * 3600)
+    forever = replace(link, kind=link.kind._replace(ttl_hours=None), expires_at=None)
+    rows.put(forever)
+
+    # 48 hours from now are when it ended anyway.
+    assert store.change(link, replace(link, kind=link.kind._replace(ttl_hours=48))) is None
+    assert stored(rows, link) == forever
+
+
 # release
 
 
@@ -447,9 +457,12 @@ def test_given_a_link_when_released_then_its_code_is_free_for_anybody(store, put
     assert store.claim(other, NOW) == Claimed(other)
 
 
-def test_given_a_code_that_passed_on_when_released_then_the_other_link_stays(store, put, rows):
+@pytest.mark.parametrize(
+    "made", [{"created_at": timestamp(NOW)}, {"kind": a_kind(owner="them")}, {"kind": a_kind(owner=None)}], ids=str
+)
+def test_given_a_code_that_passed_on_when_released_then_the_other_link_stays(store, put, rows, made):
     link = put()
-    other = replace(link, created_at=timestamp(NOW))
+    other = replace(link, **made)
     rows.put(other)
 
     assert not store.release(link)

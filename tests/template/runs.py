@@ -44,7 +44,7 @@ ROWS = [
     Link("abc", FOR_A_DAY, timestamp(NOW), EXPIRED),
     Link("abc", FOR_A_DAY, timestamp(NOW), None, status=DISABLED),
     Link("abc", OWNED, timestamp(NOW), None),
-    replace(events.OWNED_LINKS[-1], short_code="abc"),  # which is deleted
+    replace(events.LINKS[-1], short_code="abc"),  # which is deleted
 ]
 
 
