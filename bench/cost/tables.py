@@ -202,7 +202,7 @@ def _managing_limits(measured: Operations, setup: Setup) -> str:
     page, change, bulk = (measured[f"manage_{name}"] for name in ("page", "change", "bulk"))
     function = setup.functions["manage"]
     # Of what a page reads, a batch of rows is the table's, half a unit each; the rest is the index's.
-    rows = page.read_units - PAGE * ROW_READ_UNITS
+    entries = page.read_units - PAGE * ROW_READ_UNITS
     limits: list[tuple[str, list[float]]] = [
         ("its route (`CreateRateLimit`)", [setup.create_rate] * 3),
         (
@@ -217,7 +217,7 @@ def _managing_limits(measured: Operations, setup: Setup) -> str:
         ("table: write units", [math.inf, TABLE_UNITS, TABLE_UNITS / BULK]),
         (
             "one owner: its part of the index",
-            [PARTITION_READS / rows, PARTITION_WRITES / INDEX_WRITES, PARTITION_WRITES / BULK],
+            [PARTITION_READS / entries, PARTITION_WRITES / INDEX_WRITES, PARTITION_WRITES / BULK],
         ),
         ("one link", [math.inf, PARTITION_WRITES, math.inf]),
     ]
