@@ -332,10 +332,10 @@ def test_given_a_link_when_its_bytes_are_counted_then_storage_is_reckoned_with_t
         {"short_code", *(key["AttributeName"] for key in index["KeySchema"]), *index["Projection"]["NonKeyAttributes"]}
         for index in table["GlobalSecondaryIndexes"]
     ]
-    sizes = [sum(size for name, size in bytes_of.items() if name in names) + 100 for names in indexed]
+    entries = [sum(size for name, size in bytes_of.items() if name in names) + 100 for names in indexed]
 
     assert sum(bytes_of.values()) + 100 == tables.LINK_BYTES
-    assert sum(sizes) == tables.INDEX_BYTES
+    assert sum(entries) == tables.INDEX_BYTES
 
 
 @pytest.mark.parametrize(

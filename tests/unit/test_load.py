@@ -8,6 +8,7 @@ import pytest
 from bench.load import __main__ as load
 from bench.load.model import Answers, Row, Zipf, bars, reconcile
 from bench.report import percentile
+from local import dynamodb
 from squrl.aws import links_table
 
 LINKS = [("one", "https://example.com/1"), ("two", "https://example.com/2"), ("few", "https://example.com/3")]
@@ -54,7 +55,7 @@ class Table:
 def test_given_the_row_of_the_secret_when_the_table_is_read_then_it_is_no_link(monkeypatch):
     link = {"short_code": {"S": "one"}, "original_url": {"S": LINKS[0][1]}, "click_count": {"N": "5"}}
     secret = {"short_code": {"S": links_table.SECRET_ROW}, "secret": {"B": b"secret"}}
-    monkeypatch.setattr(load.dynamodb, "client", lambda _url: Table(link, secret))
+    monkeypatch.setattr(dynamodb, "client", lambda _url: Table(link, secret))
 
     assert load.Load(1, "http://127.0.0.1:1").rows() == {"one": Row(LINKS[0][1], 5)}
 
