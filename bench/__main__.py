@@ -22,7 +22,7 @@ from bench.cost import tables
 from bench.measure import Start, Subject, Subjects, Warm, process, starts, warm
 from bench.report import DOCS, ROOT, machine, number, percentile, table, write
 from bench.runtime import FunctionError, Process
-from bench.subjects import UNLIMITED, Checkout, comparisons
+from bench.subjects import LIMITED, UNLIMITED, Checkout, comparisons
 from bench.worst import costliest
 from local import LocalError, dynamodb
 from local.template import Stack
@@ -58,9 +58,9 @@ SENTENCES = {
     "redirect, new process": "A visitor waits for {value} call to the database, whatever state the process is in.",
     "redirect, p95 in ms": "95 of 100 redirects are answered within {value} ms, here and without a network.",
     "create, p95 in ms": "95 of 100 creates are answered within {value} ms.",
-    "functions, database, logs, metrics, traces, the mix": "A million requests, ten redirects to one new link, cost"
-    " {value} US dollars without API Gateway and the data sent.",
-    "everything, the mix": "With these, a million requests cost {value} US dollars.",
+    "functions, database, logs, metrics, traces, the mix with keys": "A million requests, ten redirects to one new link"
+    " of somebody with a key, cost {value} US dollars without API Gateway and the data sent.",
+    "everything, the mix with keys": "With these, a million requests cost {value} US dollars.",
 }
 
 
@@ -138,8 +138,11 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     own, quick = Checkout(ROOT, endpoint), runs <= QUICK_RUNS
     requests, direct = own.operations(aws.url), own.operations(aws.url, database=endpoint)
     unlimited = own.operations(aws.url, parameters=UNLIMITED)["create_new"]
-    counted = {name: each for name, each in requests.items() if name in CALLS}
+    limited = own.operations(aws.url, parameters=LIMITED)
+    kinds = requests | {f"{ANONYMOUS}{name}": each for name, each in limited.items()}
+    counted = {name: kinds[name] for name in CALLS}
     subjects = {"redirect": direct["redirect"], "create": direct["create_new"], "unlimited create": unlimited}
+    subjects["manage"] = direct["manage_page"]
     if other:
         others = Checkout(other.resolve(), endpoint, "other-")
         counted |= {f"other {name}": others.operations(aws.url)[name] for name in ("redirect", "create_new")}
@@ -156,15 +159,15 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     delayed = {"redirect": requests["redirect"], "create": requests["create_new"], **comparisons(own, aws.url)}
     usual += _delay_rows(aws, delayed, runs)
     _say("the worst input ...")
-    worst, seconds = costliest(direct["create_new"], own.event("create_url/http"))
+    worst, seconds = costliest(direct["create_new"], direct["create_new"].event())
     what = "the worst that create refuses, CPU, against a new link"
     usual.append(_ratio(what, seconds * 1000, warmed["create"].cpu * 1000, f"ms: {worst}", (2, None)))
     _say("latency ...")
     latency = [*_latency_rows(aws, requests, 100 if quick else 1000)]
     _say("kinds of requests, and options ...")
     counting = functools.partial(operations.measure, aws=aws, started=started, warmed=warmed, batches=min(runs, 5))
-    names = ("redirect", "redirect_missed", "create_new", "create_reused")
-    taken = counting({name: requests[name] for name in names} | {"create_unlimited": unlimited})
+    names = ("redirect", "redirect_missed", "create_new", "create_reused", *cost.MANAGING)
+    taken = counting({name: requests[name] for name in names} | {cost.OPEN: unlimited})
     offered = operations.options_table(operations.options(own, endpoint, aws.url), taken, counting)
     setup, prices = cost.Setup.read(Stack()), cost.Prices()
     _say("growth ...")
@@ -182,6 +185,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
         {
             "What each option adds": f"{offered}\n\n{tables.late_clicks(taken, setup, prices)}\n\n"
             f"No setting changes {tables.fixed(taken, setup, prices):.2f} dollars of everything.",
+            "What managing takes": tables.managing(taken, setup, prices),
             "What each memory size gives": tables.memory(taken, setup, prices),
             "With more links": grown,
         },
@@ -233,7 +237,7 @@ def _usual_rows(started: Mapping[str, Start], warmed: Mapping[str, Warm], own: C
     yield _ratio(what, reckoned[0], reckoned[1], "ms")
     yield _ratio("layer, unzipped", size(own.layer), size(ROOT / ".aws-sam/usual/Layer"), "MB", (0.4, 0.25))
     yield _ratio("redirect, CPU, against one bare update_item", cpu("redirect"), cpu("bare update"), "ms", (1.25, 1.0))
-    what = "create without the limit for clients, CPU, against a bare query and put_item"
+    what = "create without a key and without the limit for clients, CPU, against a bare query and put_item"
     yield _ratio(what, cpu("unlimited create"), cpu("bare query and put"), "ms", (1.4, 1.1))
 
 
@@ -268,22 +272,27 @@ def _latency_rows(aws: Watched, requests: Subjects, count: int) -> Iterator[Row]
 
 
 def _cost_rows(taken: cost.Operations, setup: cost.Setup, prices: cost.Prices) -> Iterator[Row]:
-    """Compare US dollars per million with what is demanded, which leaves out the limit for clients; then put it in."""
-    unlimited = {**taken, cost.CREATE: taken["create_unlimited"]}
-    for bar in cost.bars(unlimited, cost.bill(unlimited, setup, cost.REQUIRED, prices), cost.REQUIRED):
+    """Compare US dollars per million with what is demanded: without keys and limit for clients, then with keys."""
+    unlimited = {**taken, cost.CREATE: taken[cost.OPEN]}
+    without = cost.bars(unlimited, cost.bill(unlimited, setup, cost.REQUIRED, prices), cost.REQUIRED)
+    for bar in [*without, *cost.keyed_bars(cost.bill(taken, setup, cost.REQUIRED, prices))]:
         yield Row(bar.name, round(bar.value, 3), "", bar.must, bar.aim)
-    for bar in cost.bars(taken, cost.bill(taken, setup, cost.REQUIRED, prices), cost.REQUIRED)[-3:]:
-        yield Row(f"{bar.name}, with the limit for clients", round(bar.value, 3))
 
 
-# The kinds of requests whose calls are counted; with how many a redirect may wait for, or a create may make to the
-# table of links.
+# The kinds of requests whose calls are counted; with how many a redirect may wait for, or any other may make to the
+# table of links. With a key the index is asked first.
+ANONYMOUS = "anonymous "  # without a key, where the limit for clients is on
 CALLS = {
     "redirect": ("redirect", 1),
     "redirect_malformed": ("redirect, malformed code", 0),
-    "create_new": ("create, new link", 1),
-    "create_reused": ("create, existing link", 1),
+    "create_new": ("create, new link", 2),
+    "create_reused": ("create, existing link", 2),
     "create_renewed": ("create, existing link with a lifetime", 2),
+    "anonymous create_new": ("create without a key, new link", 1),
+    "anonymous create_reused": ("create without a key, existing link", 1),
+    "anonymous create_renewed": ("create without a key, existing link with a lifetime", 2),
+    "manage_page": ("a page of 50 links", 2),
+    "manage_change": ("a change", 2),
 }
 Calls = dict[tuple[str, str], tuple[int, int, int, int]]
 
@@ -310,17 +319,16 @@ def _calls(aws: Watched, subjects: Subjects, quiet: Mapping[str, Process], links
 
 
 def _call_rows(calls: Calls) -> Iterator[Row]:
-    """Tell what callers wait for. A process that is new or was quiet reads the domain lists, side by side or not."""
+    """Tell what callers wait for. A process that is new or was quiet reads the key, then, side by side, the lists."""
     for (name, state), (in_a_row, total, links, kms) in calls.items():
         if name.startswith("other"):
             continue
         label, must = CALLS[name]
-        detail = f"{total} in all" + (f", {links} to the links' table" if name.startswith("create") else "")
+        waits = name.startswith("redirect")
+        detail = f"{total} in all" + ("" if waits else f", {links} to the links' table")
         detail += f", and {kms} to KMS" if kms else ""
-        yield Row(
-            f"{label}, {state} process", in_a_row, detail, None if name.startswith("create") else must, exact=True
-        )
-        if state == "warm" and name.startswith("create"):
+        yield Row(f"{label}, {state} process", in_a_row, detail, must if waits else None, exact=True)
+        if state == "warm" and not waits:
             yield Row(f"{label}, calls to the links' table", links, "", must, exact=True)
 
 

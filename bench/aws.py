@@ -103,7 +103,8 @@ def _handler(engine: str, seen: Watched) -> type[Handler]:
             if seen.asks_capacity:
                 _bill(seen, operation, answer.status, json.loads(content))
             time.sleep(seen.delay)
-            call = Call(operation, request.get("TableName", ""), began, time.perf_counter(), answered - asked)
+            table = request.get("TableName") or next(iter(request.get("RequestItems", [""])))
+            call = Call(operation, table, began, time.perf_counter(), answered - asked)
             seen.calls.append(call)
             kept = {name: value for name, value in answer.getheaders() if name.lower() in _KEPT}
             self.answer(answer.status, kept, content)
@@ -125,8 +126,10 @@ def _bill(seen: Watched, operation: str, status: int, answer: dict[str, Any]) ->
     unit for a link), and 0 for a query that finds nothing, where DynamoDB bills half a unit at least:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html
     """
-    units = float(answer.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
-    if operation in {"GetItem", "Query"}:
+    consumed = answer.get("ConsumedCapacity", [])  # a batch tells it by table
+    by_table = consumed if isinstance(consumed, list) else [consumed]
+    units = sum(float(each.get("CapacityUnits", 0)) for each in by_table)
+    if operation in {"GetItem", "BatchGetItem", "Query", "Scan"}:
         seen.read_units += max(units, 0.5)
     else:
         seen.write_units += units if status == HTTPStatus.OK else 1.0

@@ -14,13 +14,16 @@ from bench.runtime import Function, FunctionError, Process
 class Subject(NamedTuple):
     """A function, the events that it is given, and the status that it has to answer each with.
 
-    The first one may have another: whoever asks for the same link again and again makes it first.
+    The first one may have another: whoever asks for the same link again and again makes it first. `holds` tells whether
+    an answer is right besides. `weight` is how many requests of other kinds one is worth: so many times fewer are made.
     """
 
     function: Function
     event: Callable[[], Any]
     status: int
     first_status: int | None = None
+    holds: Callable[[Any], bool] = lambda _answer: True
+    weight: int = 1
 
     def ask(self, process: Process) -> tuple[Any, float]:
         """Have one event answered; return the answer, and the seconds that it took.
@@ -33,9 +36,13 @@ class Subject(NamedTuple):
         event = self.event()
         began = time.perf_counter()
         answer, at = process.invoke(event)
-        if answer["statusCode"] not in (self.status, self.first_status):
+        if answer["statusCode"] not in (self.status, self.first_status) or not self.holds(answer):
             raise FunctionError(f"{self.function.folder.name}: {self.status} expected, not {answer}")
         return answer, at - began
+
+    def count(self, requests: int) -> int:
+        """Return how many to make where others get so many."""
+        return max(1, requests // self.weight)
 
 
 Subjects = Mapping[str, Subject]
@@ -82,8 +89,9 @@ def warm(subjects: Subjects, batches: int, requests: int) -> dict[str, Warm]:
         numbers = random.Random(1)  # noqa: S311 (an order, no secret: nobody is always measured behind the same one)
         for _ in range(batches + 1):
             for name, subject in numbers.sample(list(subjects.items()), k=len(subjects)):
+                count = subject.count(requests)
                 before = processes[name].usage()
-                seconds = sum(subject.ask(processes[name])[1] for _ in range(requests))
+                seconds = sum(subject.ask(processes[name])[1] for _ in range(count))
                 after = processes[name].usage()
-                found[name].append(Warm((after.cpu - before.cpu) / requests, seconds / requests, after.peak_bytes))
+                found[name].append(Warm((after.cpu - before.cpu) / count, seconds / count, after.peak_bytes))
     return {name: Warm(*map(statistics.median, zip(*values[1:], strict=True))) for name, values in found.items()}

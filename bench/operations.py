@@ -32,24 +32,26 @@ def measure(
     found = {}
     for name, subject in subjects.items():
         with process(subject.function) as running:
-            for _ in range(REQUESTS):
+            requests = subject.count(REQUESTS)
+            for _ in range(requests):
                 subject.ask(running)
             aws.reset()
             before = running.usage()
-            for _ in range(REQUESTS):
+            for _ in range(requests):
                 answer, _ = subject.ask(running)
             after = running.usage()
         kind = name.partition("_")[0]
         found[name] = cost.Operation(
             cpu_ms=cpu[name].cpu * 1000,
-            round_trips=aws.in_a_row / REQUESTS,
-            read_units=aws.read_units / REQUESTS,
-            write_units=aws.write_units / REQUESTS,
-            log_bytes=(after.log_bytes - before.log_bytes) / REQUESTS,
-            log_events=(after.log_lines - before.log_lines) / REQUESTS,
+            round_trips=aws.in_a_row / requests,
+            read_units=aws.read_units / requests,
+            write_units=aws.write_units / requests,
+            log_bytes=(after.log_bytes - before.log_bytes) / requests,
+            log_events=(after.log_lines - before.log_lines) / requests,
             sent_bytes=_sent_bytes(answer),
             init_cpu_ms=started[kind].cpu * 1000,
-            peak_bytes=warmed[kind].peak_bytes,
+            peak_bytes=max(cpu[name].peak_bytes, warmed[kind].peak_bytes),
+            local_ms=cpu[name].time * 1000,
         )
     aws.asks_capacity = False
     return found
@@ -85,9 +87,11 @@ def options(own: Checkout, endpoint: str, url: str) -> list[Option]:
 
     usual = own.operations(url)
     lists = f"{len(DENIED)} denied domains"
-    debug, error = (own.operations(url, parameters=LIMITED | {"LogLevel": level}) for level in ("DEBUG", "ERROR"))
+    debug, error = (own.operations(url, parameters={"LogLevel": level}) for level in ("DEBUG", "ERROR"))
+    limited, unlimited = (own.operations(url, parameters=each) for each in (LIMITED, UNLIMITED))
     return [
-        option("a limit for each client", "create_new", usual, own.operations(url, parameters=UNLIMITED)),
+        option("`CreateAccess=anyone` without a limit", "create_new", unlimited, usual),
+        option("a limit for each client, where anyone may create", "create_new", limited, unlimited),
         option(lists, "redirect", listed.operations(url), usual),
         option(lists, "create_new", listed.operations(url), usual),
         option("a request that X-Ray samples", "redirect", own.operations(url, sampled=True), usual, traces=1),

@@ -1,6 +1,8 @@
 """What is measured: squrl as a checkout has built it, and what it is compared with."""
 
+import hashlib
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,8 +20,15 @@ if TYPE_CHECKING:
 
 EXAMPLE = "https://example.com/"
 HOT = "hello-squrl"  # the code in events/redirect/http.json
-# The limit for each client is on, and never reached.
-LIMITED, UNLIMITED = {"CreatesPerMinutePerClient": "999999999"}, {"CreatesPerMinutePerClient": "0"}
+# A limit for each client is never reached; it is on where anyone may create, unless it is 0.
+NEVER_REACHED = {"CreatesPerMinutePerClient": "999999999"}
+LIMITED = NEVER_REACHED | {"CreateAccess": "anyone"}
+UNLIMITED = LIMITED | {"CreatesPerMinutePerClient": "0"}
+OWNER = "marketing"  # whose the key is
+KEY_ID, KEY_SECRET = "Bench001", "Benchmark".ljust(43, "0")
+PAGE, PAGE_OWNER = 50, "page"  # links that a list shows at once, and who has no others
+BULK = 100  # links that are made at once
+OWNED = "owned-link"  # a link with an owner, to be changed
 DENIED = [f"denied-{number}.example" for number in range(100)]
 
 _BATCH = 25  # the most that BatchWriteItem takes
@@ -52,7 +61,8 @@ class Checkout:
         self._prefix = prefix
         if not self._template.is_file():
             raise LocalError(f"{folder} has not been built: run `make build` there.")
-        stack = Stack(LIMITED, self._template)
+        self._known = Stack({}, self._template).parameters.keys()
+        stack = self._stack({})
         self._environment = stack.environment(FUNCTIONS["redirect"])
         self._tables = {each["TableName"]: each for each in stack.of_type("AWS::DynamoDB::Table").values()}
         for name, properties in self._tables.items():
@@ -60,21 +70,31 @@ class Checkout:
         tables.ensure(endpoint, [stack.resources])
         self.links_table = f"{prefix}{self._environment['TABLE_NAME']}"
         put_links(endpoint, self.links_table, [(HOT, f"{EXAMPLE}welcome")])
+        if FUNCTIONS["manage"] not in stack.resources:
+            return
+        self._durable_table = f"{prefix}{self._environment['DURABLE_TABLE_NAME']}"
+        put_key(endpoint, self._durable_table)
+        put_links(endpoint, self.links_table, [(OWNED, f"{EXAMPLE}owned")], OWNER)
+        page = ((f"page-{number}", f"{EXAMPLE}page/{number}") for number in range(PAGE))
+        put_links(endpoint, self.links_table, page, PAGE_OWNER)
 
     def deny(self, domains: list[str]) -> None:
         """Have links lead to none of these domains."""
-        table = f"{self._prefix}{self._environment['DURABLE_TABLE_NAME']}"
-        item: dict[str, Any] = {"kind": {"S": "domains"}, "id": {"S": "lists"}, "denied": {"SS": domains}}
-        dynamodb.client(self._endpoint).put_item(TableName=table, Item=item)
+        item: dict[str, Any] = {"kind": {"S": "domains"}, "id": {"S": "lists"}}
+        item |= {f"denied {domain}": {"BOOL": True} for domain in domains}
+        dynamodb.client(self._endpoint).put_item(TableName=self._durable_table, Item=item)
 
     def event(self, name: str) -> Any:  # noqa: ANN401 (an event may be any JSON)
         """Return one of the sample events, such as ``redirect/http``."""
         return json.loads((self._events / f"{name}.json").read_text())
 
     def operations(
-        self, aws: str, *, database: str = "", parameters: Mapping[str, str] = LIMITED, sampled: bool = False
+        self, aws: str, *, database: str = "", parameters: Mapping[str, str] | None = None, sampled: bool = False
     ) -> dict[str, Subject]:
         """Return the kinds of requests, by name: what comes before ``_`` says which function answers.
+
+        They have a key where one needs one to create. A checkout from before there were keys creates without, and has
+        no requests to manage links.
 
         Parameters
         ----------
@@ -82,18 +102,25 @@ class Checkout:
             Where KMS answers, and the database unless `database` says where.
         database : str
             Where the database answers.
-        parameters : mapping of str to str
-            The stack's.
+        parameters : mapping of str to str or None
+            The stack's, where they aren't the template's defaults.
         sampled : bool
             Whether X-Ray wants the requests.
         """
-        stack = Stack(parameters, self._template)
+        stack = self._stack(parameters or {})
         endpoints = {"AWS_ENDPOINT_URL_DYNAMODB": database or aws, "AWS_ENDPOINT_URL_KMS": aws}
-        redirect, create = (self._function(stack, name, endpoints, sampled) for name in FUNCTIONS.values())
+        functions = {
+            kind: self._function(stack, name, endpoints, sampled)
+            for kind, name in FUNCTIONS.items()
+            if name in stack.resources
+        }
+        redirect, create = functions["redirect"], functions["create"]
         request = self.event("create_url/http")
+        if create.environment.get("CREATE_ACCESS") == "key":
+            request = with_key(request)
         again = shorten(request, f"{EXAMPLE}{uuid.uuid4()}")
         renewed = shorten(request, f"{EXAMPLE}{uuid.uuid4()}", ttl_hours=24)
-        return {
+        found = {
             "redirect": Subject(redirect, _always(self.event("redirect/http")), 301),
             "redirect_head": Subject(redirect, _always(self.event("redirect/http_head")), 301),
             "redirect_missed": Subject(redirect, _always(self.event("redirect/http_not_found")), 404),
@@ -102,6 +129,33 @@ class Checkout:
             "create_reused": Subject(create, _always(again), 200, first_status=201),
             "create_renewed": Subject(create, _always(renewed), 200, first_status=201),
         }
+        return found | (self._managing(functions["manage"]) if "manage" in functions else {})
+
+    def _managing(self, manage: Function) -> dict[str, Subject]:
+        change, bulk = (with_key(self.event(f"manage_links/http_{name}")) for name in ("change", "bulk_create"))
+        change["pathParameters"] = {"short_code": OWNED}
+
+        def links() -> Any:  # noqa: ANN401
+            return with_body(bulk, links=[{"original_url": f"{EXAMPLE}{uuid.uuid4()}"} for _ in range(BULK)])
+
+        return {
+            "manage_page": Subject(manage, _always(self.page()), 200, holds=_is_full),
+            "manage_change": Subject(manage, lambda: with_body(change, title=f"{uuid.uuid4()}"), 200),
+            "manage_destination": Subject(
+                manage, lambda: with_body(change, original_url=f"{EXAMPLE}{uuid.uuid4()}"), 200
+            ),
+            "manage_bulk": Subject(manage, links, 200, holds=_are_made, weight=BULK // 5),
+        }
+
+    def page(self, owner: str = PAGE_OWNER, limit: int = PAGE, cursor: str = "") -> Any:  # noqa: ANN401
+        """Return a request for a page of an owner's links, as an admin's key asks."""
+        query = {"owner": owner, "limit": str(limit)} | ({"cursor": cursor} if cursor else {})
+        return with_key(self.event("manage_links/http_list")) | {"queryStringParameters": query}
+
+    def _stack(self, parameters: Mapping[str, str]) -> Stack:
+        """Return the stack. One from before there were keys has not all parameters; in it, anyone may create."""
+        asked = {name: value for name, value in {**NEVER_REACHED, **parameters}.items() if name in self._known}
+        return Stack(asked, self._template)
 
     def _function(self, stack: Stack, logical_id: str, endpoints: Mapping[str, str], sampled: bool) -> Function:
         found, declared = stack.function(logical_id), stack.environment(logical_id)
@@ -138,9 +192,9 @@ def comparisons(own: Checkout, database: str) -> Subjects:
     }
 
 
-def link_item(short_code: str, url: str) -> dict[str, Any]:
+def link_item(short_code: str, url: str, owner: str = "") -> dict[str, Any]:
     """Return the row of a link that never expires."""
-    return {
+    item: dict[str, Any] = {
         "short_code": {"S": short_code},
         "original_url": {"S": url},
         "redirect_type": {"S": "301"},
@@ -148,10 +202,26 @@ def link_item(short_code: str, url: str) -> dict[str, Any]:
         "custom_code": {"BOOL": True},
         "status": {"S": "active"},
         "click_count": {"N": "0"},
+        "revision": {"N": "1"},
     }
+    return item | ({"owner": {"S": owner}} if owner else {})
 
 
-def put_links(endpoint: str, table_name: str, links: Iterable[tuple[str, str]]) -> None:
+def put_key(endpoint: str, table_name: str) -> None:
+    """Write the key of `with_key`, an admin's."""
+    row: dict[str, Any] = {
+        "kind": {"S": "key"},
+        "id": {"S": KEY_ID},
+        "digest": {"B": hashlib.sha256(KEY_SECRET.encode()).digest()},
+        "name": {"S": "benchmark"},
+        "owner": {"S": OWNER},
+        "role": {"S": "ADMIN"},
+        "created_at": {"N": str(int(time.time()))},
+    }
+    dynamodb.client(endpoint).put_item(TableName=table_name, Item=row)
+
+
+def put_links(endpoint: str, table_name: str, links: Iterable[tuple[str, str]], owner: str = "") -> None:
     """Write links that never expire, each a code and a destination.
 
     Raises
@@ -162,7 +232,7 @@ def put_links(endpoint: str, table_name: str, links: Iterable[tuple[str, str]]) 
     client = dynamodb.client(endpoint)
     batch: list[Any] = []
     for short_code, url in links:
-        batch.append({"PutRequest": {"Item": link_item(short_code, url)}})
+        batch.append({"PutRequest": {"Item": link_item(short_code, url, owner)}})
         if len(batch) == _BATCH:
             _write(client, table_name, batch)
             batch = []
@@ -179,6 +249,24 @@ def _always(event: Any) -> Callable[[], Any]:  # noqa: ANN401
     return lambda: event
 
 
+def _is_full(answer: Any) -> bool:  # noqa: ANN401
+    return len(json.loads(answer["body"])["links"]) == PAGE
+
+
+def _are_made(answer: Any) -> bool:  # noqa: ANN401
+    return [each["status"] for each in json.loads(answer["body"])["results"]] == [201] * BULK
+
+
 def shorten(request: Any, url: str, **fields: Any) -> Any:  # noqa: ANN401
     """Return a request to create with another destination, and perhaps more fields."""
-    return request | {"body": json.dumps({"original_url": url} | fields), "isBase64Encoded": False}
+    return with_body(request, original_url=url, **fields)
+
+
+def with_body(request: Any, **fields: Any) -> Any:  # noqa: ANN401
+    """Return a request with another body."""
+    return request | {"body": json.dumps(fields), "isBase64Encoded": False}
+
+
+def with_key(request: Any) -> Any:  # noqa: ANN401
+    """Return a request with the key of `put_key`."""
+    return request | {"headers": request["headers"] | {"authorization": f"Bearer sq_{KEY_ID}_{KEY_SECRET}"}}

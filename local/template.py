@@ -40,6 +40,8 @@ class Stack:
     resources : dict
         Those whose condition holds, by logical id, as SAM has them (not translated to CloudFormation's). A reference to
         a resource is its logical id; an attribute of one is a text that contains it.
+    parameters : dict
+        The values of all its parameters.
 
     Raises
     ------
@@ -59,6 +61,7 @@ class Stack:
         values |= parameters or {}
         if lacking := declared.keys() - values.keys():
             raise LocalError(f"The template's parameters need a value: {', '.join(sorted(lacking))}.")
+        self.parameters: dict[str, str] = values
         self._stacks, _ = SamLocalStackProvider.get_stacks(
             str(template) if isinstance(template, Path) else "",
             template_dictionary=None if isinstance(template, Path) else content,

@@ -51,9 +51,17 @@ ACCESS_LOG_VALUES = {
     "$context.integrationErrorMessage": "-",
 }
 
-CREATE, REDIRECT, MIX = "create_new", "redirect", "mix"
+CREATE, REDIRECT, MIX = "create_new", "redirect", "mix"  # what is created has a key, as the template has it
+OPEN = "create_unlimited"  # without a key, and without a limit for clients
+# What managing is measured by, and in how many of it dollars are told.
+MANAGING = {
+    "manage_page": ("a page of 50", 1_000_000),
+    "manage_change": ("a change of the title", 1_000_000),
+    "manage_destination": ("a change of the destination", 1_000_000),
+    "manage_bulk": ("a bulk of 100 new links", 1_000),
+}
 # Which function serves an operation: by what comes before "_" in its name.
-FUNCTIONS = {"redirect": "RedirectFunction", "create": "CreateUrlFunction"}
+FUNCTIONS = {"redirect": "RedirectFunction", "create": "CreateUrlFunction", "manage": "ManageLinksFunction"}
 # The bars but the last leave these two out: everything else is functions, database, logs, metrics and traces.
 API, SENT = "API", "data sent"
 FIXED = (API, "Lambda, requests", "DynamoDB, reads", "DynamoDB, writes", SENT)  # no setting changes these
@@ -81,6 +89,8 @@ class Operation(NamedTuple):
         The answer with its headers.
     peak_bytes : float
         Most memory that the process had at once; 0 if nobody looked.
+    local_ms : float
+        From event to answer on the machine of the benchmark, with DynamoDB Local; 0 if nobody looked.
     """
 
     cpu_ms: float
@@ -92,6 +102,7 @@ class Operation(NamedTuple):
     sent_bytes: float
     init_cpu_ms: float
     peak_bytes: float = 0
+    local_ms: float = 0
 
 
 Operations = Mapping[str, Operation]
@@ -100,7 +111,7 @@ Operations = Mapping[str, Operation]
 def operations(measured: Mapping[str, Any]) -> dict[str, Operation]:
     """Read the benchmark's results, or raise a `CostError` if a figure is missing."""
     found = measured.get("operations", {})
-    if lacking := {CREATE, REDIRECT} - found.keys():
+    if lacking := {CREATE, REDIRECT, OPEN, *MANAGING} - found.keys():
         raise CostError(f"The measurements have no operation {', '.join(sorted(lacking))}")
     try:
         return {name: Operation(**values) for name, values in found.items()}
@@ -250,8 +261,8 @@ class Traffic(NamedTuple):
         return (self.creates + self.redirects) * MONTH
 
     def rate(self, operation: str) -> float:
-        """Return the requests per second that the operation's function serves."""
-        return self.creates if operation.startswith("create") else self.redirects
+        """Return the requests per second that the operation's function serves: to manage links, as many as creates."""
+        return self.redirects if operation.startswith(REDIRECT) else self.creates
 
     def times(self, factor: float, name: str) -> "Traffic":
         """Return a multiple of this traffic."""
@@ -355,7 +366,7 @@ class Bar(NamedTuple):
 
 
 def bars(measured: Operations, billed: Bill, traffic: Traffic) -> list[Bar]:
-    """Compare with what is demanded."""
+    """Compare with what is demanded of creates without a key, and without a limit for clients."""
     columns = {"creates": CREATE, "redirects": REDIRECT, "the mix": MIX}
     calls = {name: measured[name].round_trips for name in (CREATE, REDIRECT)}
     calls[MIX] = (calls[CREATE] * traffic.creates + calls[REDIRECT] * traffic.redirects) * MONTH / traffic.month
@@ -368,6 +379,21 @@ def bars(measured: Operations, billed: Bill, traffic: Traffic) -> list[Bar]:
             Bar(f"functions, database, logs, metrics, traces, {label}", everything, 2.00),
         ]
     return [*found, Bar("everything, the mix", total(billed, MIX), aim=2.00)]
+
+
+def keyed_bars(billed: Bill) -> list[Bar]:
+    """Compare with what is demanded of creates with a key, and tell what managing costs."""
+    own = "functions, database, logs, metrics, traces"
+    return [
+        Bar(f"{own}, creates with a key", total(billed, CREATE, without=(API, SENT)), 2.60),
+        Bar(f"{own}, the mix with keys", total(billed, MIX, without=(API, SENT)), 1.35),
+        Bar("everything, the mix with keys", total(billed, MIX)),
+        *(
+            Bar(f"{own}, {label}" + ("" if many == MILLION else f", per {many}"), dollars * many / MILLION)
+            for name, (label, many) in MANAGING.items()
+            for dollars in [total(billed, name, without=(API, SENT))]
+        ),
+    ]
 
 
 def queued_click(measured: Operations, setup: Setup, prices: Prices, together: int) -> float:

@@ -35,12 +35,17 @@ STARTS = 100  # processes a second of a function: 1 000 in ten seconds
 # on-demand-capacity-mode.html
 TABLE_UNITS = 40_000  # a second, reads and writes each, of the table and of each index
 NEW_TABLE_WRITES = 4_000  # a second, until the table has seen more
-PARTITION_WRITES = 1_000  # a second; so it is of one link, and of one destination in the index
+PARTITION_WRITES = 1_000  # a second; so it is of one link, and of one destination or owner in an index
+PARTITION_READS = 3_000  # units a second
+KEY_SECONDS = 30  # for which a process remembers a key: `FOUND_KEPT` of aws/keys.py
 
-# A link to a destination of 80 bytes, by the rules of
+# An owner's link to a destination of 80 bytes, and both indexes, by the rules of
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
-LINK_BYTES, INDEX_BYTES = 292, 267
+LINK_BYTES, INDEX_BYTES = 316, 293 + 303
 CODES, PROBES = 62**7, 8
+PAGE, BULK = 50, 100  # links
+ROW_READ_UNITS = 0.5  # each row of a batch that is read, eventually consistent
+INDEX_WRITES = 1  # a change of what the index has, but not of its keys
 TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
@@ -51,7 +56,7 @@ PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
 def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return what ``python -m bench.cost`` prints first."""
     required, quiet = (cost.bill(measured, setup, traffic, prices) for traffic in (REQUIRED, QUIET))
-    columns = [*measured, MIX]
+    columns = [*(name for name in measured if name not in cost.MANAGING), MIX]
     rows = [(name, [*(row[each] for each in columns), quiet[name][MIX]]) for name, row in required.items()]
     for name, without in (("without API and data sent", (cost.API, SENT)), ("everything", ())):
         sums = (cost.total(required, each, without=without) for each in columns)
@@ -61,6 +66,7 @@ def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
             f"US dollars per million, list prices of {prices.region} as of {prices.read}, no free tier.",
             f"For {REQUIRED.name}; the last column is for {QUIET.name}:",
             table(["", *columns, f"{MIX}, quiet"], ([name, *(f"{each:.3f}" for each in row)] for name, row in rows)),
+            managing(measured, setup, prices),
             memory(measured, setup, prices),
             every_month(setup, prices),
         ]
@@ -93,6 +99,24 @@ def late_clicks(measured: Operations, setup: Setup, prices: Prices) -> str:
     )
 
 
+def managing(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Return what a new link with a key takes, and what managing links does."""
+    billed = cost.bill(measured, setup, REQUIRED, prices)
+    rows = []
+    for name, (label, many) in {CREATE: ("a new link", MILLION), **cost.MANAGING}.items():
+        operation = measured[name]
+        taken = (operation.local_ms, operation.round_trips, operation.read_units, operation.write_units)
+        reckoned = round(setup.function(name).milliseconds(operation), 1)
+        dollars = [cost.total(billed, name, without=each) * many / MILLION for each in ((cost.API, SENT), ())]
+        rows.append([label, *map(number, [*taken, reckoned]), *(f"{each:.3f}" for each in dollars), number(many)])
+    header = ["with a key that is remembered", "ms, here", "calls in a row", "read units", "write units"]
+    header += ["ms, reckoned", "dollars without API and data sent", "everything", "for"]
+    return (
+        f"Here: DynamoDB Local. Reckoned: {cost.DATABASE_MS:.0f} ms a call, processor time by the share of a core.\n\n"
+        f"{table(header, rows)}"
+    )
+
+
 def memory(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return what each memory size does, reckoned from the processor time."""
     rows = []
@@ -117,7 +141,7 @@ def every_month(setup: Setup, prices: Prices) -> str:
         (f"{setup.alarms} alarms over {setup.alarm_metrics} metrics", "cloudwatch.alarms", setup.alarm_metrics),
         (f"{setup.custom_metrics} custom metrics, at most", "cloudwatch.metrics", setup.custom_metrics),
         ("dashboard", "cloudwatch.dashboards", setup.dashboards),
-        ("the clients' key; none with `CreatesPerMinutePerClient=0`", "kms.keys", setup.own_keys),
+        (f"{setup.own_keys} keys in KMS: one where anyone may create, with a limit", "kms.keys", setup.own_keys),
     ]
     cells = [[name, f"{prices.total(price, quantity):.2f}"] for name, price, quantity in rows]
     stored = f"a million links of {LINK_BYTES} bytes, with index and continuous backup"
@@ -128,6 +152,7 @@ def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return the tables of the guide to scaling."""
     parts = {
         "What a load meets": _limits(measured, setup),
+        "What managing meets": _managing_limits(measured, setup),
         "What a month costs": _months(measured, setup, prices),
         "What links take": _links(prices),
         "What begins to pay, and when": _break_evens(measured, setup, prices),
@@ -146,6 +171,7 @@ def _limits(measured: Operations, setup: Setup) -> str:
     everything = [load.month / MONTH for load in loads]  # a second; each is a write to the links' table
     creates, redirects = ([load.creates for load in loads], [load.redirects for load in loads])
     busy = {name: [cost.busy(name, measured[name], setup, load) for load in loads] for name in (CREATE, REDIRECT)}
+    keys = [max(1, each) / KEY_SECONDS for each in busy[CREATE]]  # a strongly consistent read of each process
     ramps = [max(busy[REDIRECT][each], redirects[each] / RATE_PER_CONCURRENCY) / STARTS for each in (0, 1)]
     rows: list[tuple[str, list[float], float | None]] = [
         ("API: requests a second", everything, API_RATE),
@@ -158,15 +184,45 @@ def _limits(measured: Operations, setup: Setup) -> str:
         ("table: write units a second", everything, TABLE_UNITS),
         ("table, new: write units a second", everything, NEW_TABLE_WRITES),
         ("table: partitions, at least", [math.ceil(each / PARTITION_WRITES) for each in everything], None),
-        ("index: write units a second", creates, TABLE_UNITS),
+        ("each index: write units a second", creates, TABLE_UNITS),
         ("one link: clicks a second, if it had all", redirects, PARTITION_WRITES),
         ("one destination: new links a second, if it had all", creates, PARTITION_WRITES),
+        ("one owner: new links a second, if it had all", creates, PARTITION_WRITES),
+        ("one key: reads a second, if all creates had it", keys, PARTITION_READS),
     ]
     cells = (
         [name, *map(number, figures), *([number(limit), f"{number(limit / figures[0])} x"] if limit else ["", ""])]
         for name, figures, limit in rows
     )
     return table(["", "required", "x 10 000", "default limit", "reached at"], cells)
+
+
+def _managing_limits(measured: Operations, setup: Setup) -> str:
+    """Return how many calls a second fill each limit, if nothing else is asked."""
+    page, change, bulk = (measured[f"manage_{name}"] for name in ("page", "change", "bulk"))
+    function = setup.functions["manage"]
+    # Of what a page reads, a batch of rows is the table's, half a unit each; the rest is the index's.
+    entries = page.read_units - PAGE * ROW_READ_UNITS
+    limits: list[tuple[str, list[float]]] = [
+        ("its route (`CreateRateLimit`)", [setup.create_rate] * 3),
+        (
+            "Lambda: concurrency",
+            [
+                min(CONCURRENCY * 1000 / function.milliseconds(each), CONCURRENCY * RATE_PER_CONCURRENCY)
+                for each in (page, change, bulk)
+            ],
+        ),
+        ("table: read units", [TABLE_UNITS / each.read_units for each in (page, change, bulk)]),
+        ("table, new: write units", [math.inf, NEW_TABLE_WRITES, NEW_TABLE_WRITES / BULK]),
+        ("table: write units", [math.inf, TABLE_UNITS, TABLE_UNITS / BULK]),
+        (
+            "one owner: its part of the index",
+            [PARTITION_READS / entries, PARTITION_WRITES / INDEX_WRITES, PARTITION_WRITES / BULK],
+        ),
+        ("one link", [math.inf, PARTITION_WRITES, math.inf]),
+    ]
+    cells = ([name, *("" if each == math.inf else number(round(each, 1)) for each in found)] for name, found in limits)
+    return table(["a second, at most", "pages of 50", "changes of one title", "bulks of 100"], cells)
 
 
 def _months(measured: Operations, setup: Setup, prices: Prices) -> str:

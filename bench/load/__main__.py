@@ -37,6 +37,7 @@ _ONE_CLIENT_REQUESTS = 1_100  # a hundred creates, for a p99 of them
 _FILES = 4096  # for each process
 _OLD_LINKS = 100  # that a run's clients know; they are the most popular
 _ESTABLISHED = "01"  # in /proc/net/tcp
+SECRET_ROW = "#secret"  # noqa: S105 - in the links' table, and no link: the secret that codes are derived with
 
 
 class Load:
@@ -74,6 +75,7 @@ class Load:
             item["short_code"]["S"]: Row(item["original_url"]["S"], int(item["click_count"]["N"]))
             for page in scanned
             for item in page["Items"]
+            if item["short_code"]["S"] != SECRET_ROW
         }
 
     def run(self, order: Order) -> dict[str, Any]:

@@ -12,18 +12,24 @@ from samcli.commands._utils.template import get_template_data  # type: ignore[im
 from bench import cost, report
 from bench.cost import __main__ as command
 from bench.cost import tables
-from bench.subjects import link_item
+from bench.subjects import OWNER, link_item
 from local.template import TEMPLATE, Stack
+from squrl.aws import keys
 
 # At 1 024 MB a redirect's processor time takes 6 ms, a create's 12: with their calls to the database 10 and 20.
 SHARE = 1024 / 1769
 REDIRECT = cost.Operation(6 * SHARE, 1, 0, 1, 998, 1, 1024, 500 * SHARE)
 CREATE = cost.Operation(12 * SHARE, 2, 0.5, 2, 486, 1, 2048, 500 * SHARE)
 OPERATIONS = {"redirect": REDIRECT, "create_new": CREATE}
-MEASURED = {"operations": {name: operation._asdict() for name, operation in OPERATIONS.items()}}
+PAGE = cost.Operation(12 * SHARE, 2, 27, 0, 486, 1, 20 * 1024, 500 * SHARE)
+CHANGE = cost.Operation(12 * SHARE, 2, 1, 2, 486, 1, 1024, 500 * SHARE)
+BULK = cost.Operation(600 * SHARE, 100, 50, 300, 486, 1, 40 * 1024, 500 * SHARE)
+MANAGED = {"manage_page": PAGE, "manage_change": CHANGE, "manage_destination": CHANGE, "manage_bulk": BULK}
+EVERYTHING = {**OPERATIONS, cost.OPEN: CREATE, **MANAGED}
+MEASURED = {"operations": {name: operation._asdict() for name, operation in EVERYTHING.items()}}
 FUNCTION = cost.Function(1024, "arm64", traced=False, log_class="STANDARD", log_days=0)
 SETUP = cost.Setup(
-    functions={"create": FUNCTION, "redirect": FUNCTION},
+    functions={"create": FUNCTION, "redirect": FUNCTION, "manage": FUNCTION},
     access_log_class="INFREQUENT_ACCESS",
     access_log_bytes=486,
     access_log_days=0,
@@ -203,8 +209,10 @@ def test_given_no_such_price_when_asked_then_it_is_named(prices):
 
 
 def test_given_results_without_an_operation_when_read_then_it_is_named():
-    with pytest.raises(cost.CostError, match="no operation create_new"):
-        cost.operations({"operations": {"redirect": REDIRECT._asdict()}})
+    measured = {name: each for name, each in MEASURED["operations"].items() if name != "manage_bulk"}
+
+    with pytest.raises(cost.CostError, match="no operation manage_bulk"):
+        cost.operations({"operations": measured})
 
 
 def test_given_results_without_a_figure_when_read_then_it_is_named():
@@ -233,6 +241,53 @@ def test_given_figures_when_compared_with_the_bars_then_they_are_right():
     assert bars["DynamoDB, database operations of the mix"].value == pytest.approx((10 * 0.625 + 1.3125) / 12)
     assert bars["everything, the mix"].value == pytest.approx(without.value + left_out)
     assert (bars["everything, the mix"].must, bars["everything, the mix"].aim) == (None, 2)
+
+
+def test_given_keyed_creates_when_compared_with_the_bars_then_managing_is_told_too(prices):
+    bars = {bar.name: bar for bar in cost.keyed_bars(cost.bill(EVERYTHING, SETUP, cost.REQUIRED, prices))}
+
+    own = "functions, database, logs, metrics, traces"
+    plain = {bar.name: bar for bar in cost.bars(OPERATIONS, bill(), cost.REQUIRED)}
+    keyed, mix = bars[f"{own}, creates with a key"], bars[f"{own}, the mix with keys"]
+    assert (keyed.must, mix.must) == (2.60, 1.35)
+    assert keyed.value == pytest.approx(plain[f"{own}, creates"].value)
+    assert mix.value == pytest.approx(plain[f"{own}, the mix"].value)
+    assert len(bars) == 3 + len(MANAGED)
+
+
+@pytest.mark.parametrize(
+    ("operation", "line", "dollars"),
+    [
+        ("manage_page", "DynamoDB, reads", 27 * 0.125),
+        ("manage_page", "Lambda, time", 20_000 * 0.0000133334),
+        ("manage_change", "DynamoDB, writes", 2 * 0.625),
+        ("manage_bulk", "DynamoDB, writes", 300 * 0.625),
+        ("manage_bulk", "Lambda, time", 1_000_000 * 0.0000133334),
+    ],
+)
+def test_given_requests_to_manage_when_billed_then_a_million_costs_what_it_should(prices, operation, line, dollars):
+    billed = cost.bill(EVERYTHING, SETUP, cost.REQUIRED, prices)
+
+    assert billed[line][operation] == pytest.approx(dollars)
+
+
+def test_given_a_bulk_when_shown_then_its_dollars_are_for_a_thousand(prices):
+    billed = cost.bill(EVERYTHING, SETUP, cost.REQUIRED, prices)
+
+    (row,) = re.findall(r"\| a bulk .*", tables.managing(EVERYTHING, SETUP, prices))
+    assert row.split("|")[-3].strip() == f"{cost.total(billed, 'manage_bulk') / 1000:.3f}"
+    assert row.split("|")[-2].strip() == "1 000"
+
+
+def test_given_one_owner_when_bulks_are_reckoned_then_its_part_of_the_index_takes_ten(prices):
+    scaling = tables.scaling(EVERYTHING, SETUP, prices)
+
+    (row,) = re.findall(r"\| one owner: its part of the index .*", scaling)
+    assert [each.strip() for each in row.split("|")[2:-1]] == ["1 500", "1 000", "10"]
+
+
+def test_given_a_keys_memory_when_its_reads_are_reckoned_then_they_follow_it():
+    assert tables.KEY_SECONDS == keys.FOUND_KEPT
 
 
 @pytest.mark.parametrize("together", [1, 99])
@@ -268,14 +323,19 @@ def test_given_cloudfronts_break_even_when_reckoned_then_both_cost_the_same(pric
 
 
 def test_given_a_link_when_its_bytes_are_counted_then_storage_is_reckoned_with_them():
-    item = link_item("b3xK9mP", "https://example.com/".ljust(80, "a"))
+    item = link_item("b3xK9mP", "https://example.com/".ljust(80, "a"), OWNER)
     # Names and text by their bytes, a small number two, a flag one, and a hundred for the row itself.
     sizes = {"S": len, "N": lambda _: 2, "BOOL": lambda _: 1}
     bytes_of = {name: len(name) + sizes[kind](value) for name, of in item.items() for kind, value in of.items()}
-    indexed = {"short_code", "original_url", "created_at", "status", "redirect_type"}
+    table = Stack().resources["UrlsTable"]["Properties"]
+    indexed = [
+        {"short_code", *(key["AttributeName"] for key in index["KeySchema"]), *index["Projection"]["NonKeyAttributes"]}
+        for index in table["GlobalSecondaryIndexes"]
+    ]
+    entries = [sum(size for name, size in bytes_of.items() if name in names) + 100 for names in indexed]
 
     assert sum(bytes_of.values()) + 100 == tables.LINK_BYTES
-    assert sum(size for name, size in bytes_of.items() if name in indexed) + 100 == tables.INDEX_BYTES
+    assert sum(entries) == tables.INDEX_BYTES
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,11 @@ from collections import Counter
 
 import pytest
 
+from bench.load import __main__ as load
 from bench.load.model import Answers, Row, Zipf, bars, reconcile
 from bench.report import percentile
+from local import dynamodb
+from squrl.aws import links_table
 
 LINKS = [("one", "https://example.com/1"), ("two", "https://example.com/2"), ("few", "https://example.com/3")]
 ANSWERS = Answers(LINKS, Counter({"one": 5, "two": 1}))
@@ -36,6 +39,25 @@ def test_given_a_table_that_agrees_when_reconciled_then_nothing_differs():
 )
 def test_given_a_table_with_one_fault_when_reconciled_then_it_is_named(code, row, message):
     assert f"{code}: {message}" in reconcile(ANSWERS, rows(**{code: row}))
+
+
+class Table:
+    def __init__(self, *items):
+        self.items = items
+
+    def get_paginator(self, _name):
+        return self
+
+    def paginate(self, **_arguments):
+        return [{"Items": [item]} for item in self.items]
+
+
+def test_given_the_row_of_the_secret_when_the_table_is_read_then_it_is_no_link(monkeypatch):
+    link = {"short_code": {"S": "one"}, "original_url": {"S": LINKS[0][1]}, "click_count": {"N": "5"}}
+    secret = {"short_code": {"S": links_table.SECRET_ROW}, "secret": {"B": b"secret"}}
+    monkeypatch.setattr(dynamodb, "client", lambda _url: Table(link, secret))
+
+    assert load.Load(1, "http://127.0.0.1:1").rows() == {"one": Row(LINKS[0][1], 5)}
 
 
 def test_given_a_lost_and_a_double_click_when_reconciled_then_both_are_named():
