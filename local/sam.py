@@ -231,7 +231,10 @@ def _require_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server will
             probe.bind(address)
     except OSError as error:
-        raise LocalError(f"Can't listen on {host}, port {port}: {error.strerror}. --port takes another one.") from error
+        raise LocalError(
+            f"Can't listen on {host}, port {port}: {error.strerror}. Perhaps it runs already. "
+            "`make start PORT=...` and --port take another one."
+        ) from error
 
 
 def _say_ready(server: BaseWSGIServer) -> None:

@@ -413,6 +413,15 @@ def test_given_if_match_when_changed_then_a_faster_change_is_not_lost(functions,
         assert (answer.body["error"], functions.store.links[CODE].title) == ("PreconditionFailed", "Summer sale")
 
 
+@pytest.mark.parametrize(("if_match", "advice"), [("4", "with its quotes"), ('"3"', "changed meanwhile")])
+def test_given_an_if_match_that_fails_then_the_message_says_why(functions, if_match, advice):
+    headers = {"if-match": if_match}
+
+    answer = call(functions, "PATCH /links/{short_code}", body={"title": "New"}, code=CODE, headers=headers)
+
+    assert advice in answer.body["message"]
+
+
 @pytest.mark.parametrize("if_match", [None, '"4"', '"3"'])
 def test_given_if_match_when_deleted_then_it_counts_as_well(functions, if_match):
     headers = {} if if_match is None else {"if-match": if_match}

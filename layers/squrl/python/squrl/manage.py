@@ -215,7 +215,8 @@ def _write(  # noqa: PLR0913 (who writes what, where, and on what)
     for _ in range(ROUNDS):
         link = see(short_code, identity, store)
         if revisions is not None and link.revision not in revisions:
-            raise PreconditionFailed("The link was changed meanwhile")
+            unread = "If-Match has no ETag that a link could have: send it as it was, with its quotes"
+            raise PreconditionFailed("The link was changed meanwhile" if revisions else unread)
         after = changed(link)
         if after == link:
             return Changed(link, link)
