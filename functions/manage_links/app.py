@@ -11,6 +11,7 @@ from typing import Any
 import bulk
 import links
 import operators
+import stats
 from call import Call, Wiring
 
 from squrl import telemetry
@@ -30,6 +31,7 @@ LINKS = {
     "GET /links/{short_code}": links.see_link,
     "PATCH /links/{short_code}": links.change_link,
     "DELETE /links/{short_code}": links.delete_link,
+    "GET /links/{short_code}/stats": stats.see_statistics,
     "POST /links/bulk": bulk.create_links,
     "PATCH /links/bulk": bulk.change_links,
     "POST /links/import": bulk.import_links,

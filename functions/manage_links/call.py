@@ -58,7 +58,7 @@ class Call:
         self.invocation = invocation
         self.settings = wiring.settings
         self.durable = DurableTable(dynamodb, wiring.settings.durable_table_name)
-        self.store = LinksTable(dynamodb, wiring.settings.table_name)
+        self.store = LinksTable(dynamodb, wiring.settings.table_name, durable=self.durable)
         self.secrets = RememberedSecret(wiring.secret, self.store)
         self.domains = RememberedDomainLists(wiring.domains, self.durable, invocation)
         self.identity = identity or authorize(request.token(), RememberedKeys(wiring.keys, self.durable), self.now)

@@ -12,13 +12,13 @@ from squrl.authorize import require
 from squrl.destinations import accept
 from squrl.errors import Detail, ValidationError
 from squrl.keys import OWNER_PATTERN, Role
-from squrl.links import Link, timestamp
+from squrl.links import ACTIVE, DELETED, DISABLED, EXPIRED, USED_UP, Link, timestamp
 from squrl.web import cursors
-from squrl.web.response import NO_STORE, PERMANENT_MAX_AGE, Response
+from squrl.web.response import NO_STORE, Response
 
 EVERYBODY = "*"
-# What a link may be for a visitor; none is used up yet, since no link has a limit of clicks.
-STATES = ("active", "expired", "used_up", "disabled", "deleted")
+# What a link may be for a visitor.
+STATES = (ACTIVE, EXPIRED, USED_UP, DISABLED, DELETED)
 
 
 def list_links(call: Call) -> Response:
@@ -74,16 +74,19 @@ def change_one(call: Call, short_code: str, fields: dict[str, Any], revisions: m
     change = requests.read(requests.ChangeRequest, fields)
     ports = manage.Ports(call.store, call.domains)
     before, link = manage.change(short_code, change, call.identity, call.now, ports, call.rules, revisions)
-    body = call.link(link) | {"cached_until": _cached_until(before, link, call.now)}
+    body = call.link(link) | {"cached_until": _cached_until(before, link, call)}
     return Response(200, body, NO_STORE | {"ETag": f'"{link.revision}"'})
 
 
-def _cached_until(before: Link, after: Link, now: int) -> str | None:
+def _cached_until(before: Link, after: Link, call: Call) -> str | None:
     """Return until when browsers may follow what a link was; ``None`` where they ask, or would see no difference."""
-    if before.kind.redirect_type != "301" or not before.is_live(now):
+    now, max_age = call.now, call.settings.permanent_max_age
+    is_kept = before.kind.redirect_type == "301" and before.max_clicks is None and max_age
+    if not is_kept or not before.is_live(now):
         return None
-    until = min(now + PERMANENT_MAX_AGE, before.expires_at or now + PERMANENT_MAX_AGE)
-    is_same = before.kind[:2] == after.kind[:2] and after.is_live(until - 1)
+    until = min(now + max_age, before.expires_at or now + max_age)
+    leads = [(link.kind.original_url, link.kind.redirect_type, link.kind.forward_query) for link in (before, after)]
+    is_same = leads[0] == leads[1] and after.max_clicks is None and after.is_live(until - 1)
     return None if is_same else timestamp(until)
 
 

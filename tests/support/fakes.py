@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from squrl.clicks import Click
+from squrl.clicks import Click, OldDays
 from squrl.domains import DomainLists
 from squrl.keys import Key
-from squrl.links import ACTIVE, DELETED, Kind, Link, timestamp
+from squrl.links import ACTIVE, DAY, DELETED, Kind, Link, timestamp
 from squrl.ports import Claimed, Counted, Cursor, HeldBy, LateClicks, NotCounted, Page
 
 NOW = 1_800_000_000  # 2027-01-15T08:00:00Z: the first second of a minute, and of an hour
@@ -38,6 +38,7 @@ class FakeLinkStore:
     def __init__(self, *links: Link) -> None:
         self.links = {link.short_code: link for link in links}
         self.late_clicks: set[str] = set()
+        self.past: dict[tuple[str, str], dict[int, int]] = {}
         self.failures: dict[str, Exception] = {}
         self.calls: list[str] = []
 
@@ -45,27 +46,49 @@ class FakeLinkStore:
         self._begin("get")
         return self.links.get(short_code)
 
-    def count_click(self, short_code: str, now: int) -> Counted | NotCounted:
+    def count_click(self, short_code: str, now: int, *, is_bot: bool = False) -> Counted | NotCounted:
         self._begin("count_click")
         link = self.links.get(short_code)
-        if link is None or not link.is_live(now):
+        if link is None or not link.is_live(now) or (is_bot and link.click_limit is not None):
             return NotCounted(link)
-        return Counted(self._put(replace(link, click_count=link.click_count + 1)))
+        return Counted(self._put(_clicked(link, 1, None if is_bot else now // DAY)))
 
-    def add_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> LateClicks:
+    def add_clicks(
+        self, short_code: str, created_at: str, clicks: Mapping[str, int], *, are_bots: bool = False
+    ) -> LateClicks:
         self._begin("add_clicks")
         missing = clicks.keys() - self.late_clicks
         link = self.links.get(short_code)
         if link is None or link.created_at != created_at:
             return LateClicks(0, len(missing))
-        self._put(replace(link, click_count=link.click_count + len(missing)))
+        (day,) = {at // DAY for at in clicks.values()}
+        clicked = _clicked(link, len(missing), None if are_bots else day)
+        if are_bots and link.click_limit is not None:
+            clicked = replace(clicked, click_limit=link.click_limit + len(missing))
+        self._put(clicked)
         self.late_clicks |= missing
         return LateClicks(len(missing), 0)
+
+    def move_days(self, link: Link, before: int) -> bool:
+        self._begin("move_days")
+        row = self.links.get(link.short_code)
+        moved = {day: clicks for day, clicks in link.days.items() if day < before}
+        if row is None or row.created_at != link.created_at or not moved or not moved.items() <= row.days.items():
+            return False
+        past = self.past.setdefault((link.short_code, link.created_at), {})
+        past |= {day: past.get(day, 0) + clicks for day, clicks in moved.items()}
+        days = {day: clicks for day, clicks in row.days.items() if day not in moved}
+        self._put(replace(row, days=days, days_from=before))
+        return True
+
+    def past_days(self, link: Link) -> Mapping[int, int]:
+        self._begin("past_days")
+        return dict(self.past.get((link.short_code, link.created_at), {}))
 
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         self._begin("renew")
         link = self.links.get(short_code)
-        if link is None or link.kind != kind or not link.is_live(now) or link.expires_at is None:
+        if link is None or link.kind != kind or not link.is_live(now) or link.expires_at is None or link.max_clicks:
             return link
         expires_at = kind.expires_at(now)
         is_later = expires_at is not None and link.expires_at < expires_at
@@ -80,17 +103,18 @@ class FakeLinkStore:
 
     @staticmethod
     def _is_free(holder: Link, link: Link, now: int) -> bool:
-        has_expired = holder.status == ACTIVE and not holder.is_live(now)
+        has_expired = holder.status == ACTIVE and holder.has_expired(now)
         if link.kind.owner and link.custom_code:
             is_relinquished = holder.status == DELETED and not holder.locked
             return holder.kind.owner == link.kind.owner and (has_expired or is_relinquished)
-        return holder.kind == link.kind and has_expired
+        return holder.kind == link.kind and has_expired and not holder.max_clicks and not link.max_clicks
 
     def find(self, kind: Kind, now: int) -> str | None:
         self._begin("find")
         links = sorted(self.links.values(), key=lambda link: link.created_at)
         entries = [link for link in links if link.kind.original_url == kind.original_url][:25]
-        return next((link.short_code for link in entries if link.kind == kind and link.is_live(now)), None)
+        same = (link for link in entries if link.kind == kind and link.max_clicks is None)
+        return next((link.short_code for link in same if link.is_live(now)), None)
 
     def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
         self._begin("change")
@@ -107,6 +131,9 @@ class FakeLinkStore:
         names = (field.name for field in fields(Link) if field.name not in {"kind", "revision"})
         changes = {name: getattr(after, name) for name in names if getattr(after, name) != getattr(before, name)}
         kind = {name: value for name, value in after.kind._asdict().items() if value != getattr(before.kind, name)}
+        if "max_clicks" in changes:
+            limit = changes["max_clicks"]
+            changes["click_limit"] = None if limit is None else row.bot_click_count + limit
         if after.status == DELETED:
             changes |= {"title": None, "tags": frozenset(), "creator_ip": None}
             kind["original_url"] = ""
@@ -152,6 +179,14 @@ class FakeLinkStore:
             raise self.failures[method]
 
 
+def _clicked(link: Link, clicks: int, day: int | None) -> Link:
+    """Return a link with more clicks of people on a day, or of bots (``None``)."""
+    link = replace(link, click_count=link.click_count + clicks)
+    if day is None:
+        return replace(link, bot_click_count=link.bot_click_count + clicks)
+    return replace(link, days={**link.days, day: link.days.get(day, 0) + clicks})
+
+
 class FakeSecretStore:
     """Knows a secret that every test has."""
 
@@ -164,11 +199,15 @@ class FakeClickQueue:
 
     def __init__(self) -> None:
         self.clicks: list[Click] = []
+        self.old_days: list[OldDays] = []
         self.works = True
 
-    def send(self, click: Click) -> bool:
+    def send(self, message: Click | OldDays) -> bool:
         if self.works:
-            self.clicks.append(click)
+            if isinstance(message, OldDays):
+                self.old_days.append(message)
+            else:
+                self.clicks.append(message)
         return self.works
 
 

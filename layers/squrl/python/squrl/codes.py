@@ -59,7 +59,8 @@ def derive(kind: Kind, probe: int, secret: bytes) -> str:
     first. Who doesn't know the secret can't work out, and squat, the codes of a destination.
     """
     # Neither an owner nor a destination holds white space, so no two requests give the same text.
-    text = f"{probe} {kind.owner or ''} {kind.redirect_type} {kind.ttl_hours} {kind.original_url}"
+    redirect = f"{kind.redirect_type}{'?' if kind.forward_query else ''}"
+    text = f"{probe} {kind.owner or ''} {redirect} {kind.ttl_hours} {kind.original_url}"
     number = int.from_bytes(hmac.digest(secret, text.encode(), hashlib.sha256), "big")
     digits = []
     for _ in range(LENGTH):
@@ -79,4 +80,9 @@ def candidates(kind: Kind, secret: bytes) -> Iterator[str]:
     The last ones are drawn, for when others hold all that are derived: "exactly one" doesn't cover that case.
     """
     yield from (code for probe in range(PROBES) if not is_reserved(code := derive(kind, probe, secret)))
+    yield from random()
+
+
+def random() -> Iterator[str]:
+    """Yield a few random codes."""
     yield from (code for _ in range(DRAWS) if not is_reserved(code := draw()))

@@ -67,7 +67,7 @@ class ConflictError(SqurlError):
 
 
 class Gone(SqurlError):
-    """The link has expired or was disabled."""
+    """The link has expired, is used up or was taken down."""
 
     status = 410
 

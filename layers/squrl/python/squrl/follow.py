@@ -4,9 +4,9 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from squrl import codes
-from squrl.clicks import Click
+from squrl.clicks import Click, OldDays
 from squrl.errors import Gone, NotFound, SqurlError
-from squrl.links import Link
+from squrl.links import DAY, MAX_DAYS, Link
 from squrl.ports import ClickQueue, Counted, DomainPolicy, LinkStore, StoreError, Throttled, Unavailable
 
 RECENT_SECONDS = 2
@@ -22,6 +22,14 @@ class Outcome(Enum):
     NONE = auto()  # there was none: the link was only looked at, or isn't live
 
 
+class Visitor(Enum):
+    """Who follows a link."""
+
+    PERSON = auto()
+    BOT = auto()
+    ONLOOKER = auto()  # only looks where the link leads, and counts as nobody
+
+
 class Followed(NamedTuple):
     """What a visitor gets.
 
@@ -32,12 +40,16 @@ class Followed(NamedTuple):
     outcome : Outcome
         What came of the click.
     miss : SqurlError or StoreError or None
-        Why the visitor isn't sent on. A `StoreError` means that nobody knows whether there is such a link.
+        Why the visitor isn't sent on. A `StoreError` means that nobody knows whether there is such a link, or whether
+        it is used up.
+    is_withheld : bool
+        Whether the visitor may not learn where the link leads: its limit is for people who are sent on.
     """
 
     link: Link | None
     outcome: Outcome = Outcome.NONE
     miss: SqurlError | StoreError | None = None
+    is_withheld: bool = False
 
     def destination(self) -> Link:
         """Return the link to send the visitor on with.
@@ -88,7 +100,10 @@ class Ports(NamedTuple):
     recent: RecentLinks
 
 
-def follow(short_code: str, now: int, ports: Ports, *, is_click: bool) -> Followed:
+_Count = tuple[Link | None, Outcome, StoreError | None]
+
+
+def follow(short_code: str, now: int, ports: Ports, visitor: Visitor) -> Followed:
     """Find the link that has a code, and count the click on it.
 
     The domain lists are asked for side by side with the store, so that they cost the visitor no time.
@@ -101,8 +116,8 @@ def follow(short_code: str, now: int, ports: Ports, *, is_click: bool) -> Follow
         Unix seconds.
     ports : Ports
         The outside.
-    is_click : bool
-        Whether this counts as a click.
+    visitor : Visitor
+        Who asks: this decides what is counted.
 
     Raises
     ------
@@ -113,35 +128,56 @@ def follow(short_code: str, now: int, ports: Ports, *, is_click: bool) -> Follow
     if not codes.is_well_formed(short_code) or codes.is_reserved(short_code):
         return Followed(None, miss=unknown)
     ports.domains.refresh()
-    if is_click:
-        link, outcome, failure = _count(short_code, now, ports)
-        if failure:
-            return Followed(None, outcome, failure)
+    if visitor is Visitor.ONLOOKER:
+        link, outcome, failure = ports.store.get(short_code), Outcome.NONE, None
     else:
-        link, outcome = ports.store.get(short_code), Outcome.NONE
+        link, outcome, failure = _count(short_code, now, ports, is_bot=visitor is Visitor.BOT)
+    if failure:
+        return Followed(None, outcome, failure)
     if link is None:
         return Followed(None, outcome, unknown)
-    if not link.is_live(now):
-        return Followed(link, outcome, Gone("The link has expired or was disabled"))
+    # A click that was counted was let through, though it may be the one that used the link up.
+    if outcome is not Outcome.COUNTED and not link.is_live(now):
+        return Followed(link, outcome, Gone("The link has expired, is used up or was taken down"))
     if not ports.domains.current().permits(link.kind.original_url):
         return Followed(link, outcome, Gone("Links to this domain were disabled"))
-    return Followed(link, outcome)
+    return Followed(link, outcome, is_withheld=link.max_clicks is not None and visitor is not Visitor.PERSON)
 
 
-def _count(short_code: str, now: int, ports: Ports) -> tuple[Link | None, Outcome, StoreError | None]:
-    """Count the click and find the link in one round trip; if the count fails, the visitor is sent on all the same."""
+def _count(short_code: str, now: int, ports: Ports, *, is_bot: bool) -> _Count:
+    """Count the click and find the link in one round trip; if the count fails, the visitor is sent on all the same.
+
+    But not with a link that has a limit: then a click may be used up without a redirect, never the other way round.
+    """
     try:
-        result = ports.store.count_click(short_code, now)
+        result = ports.store.count_click(short_code, now, is_bot=is_bot)
     except Throttled:
-        link = ports.recent.read(short_code, ports.store, now)
-        if link is None or not link.is_live(now):
-            return link, Outcome.NONE, None
-        # A row that an operator wrote may lack created_at: then nothing says which link was clicked.
-        is_queued = link.created_at != "" and ports.queue.send(Click.on(link, now))
-        return link, Outcome.QUEUED if is_queued else Outcome.UNCERTAIN, None
+        return _queue(short_code, now, ports, is_bot=is_bot)
     except Unavailable:
         try:
-            return ports.store.get(short_code), Outcome.UNCERTAIN, None
+            link = ports.store.get(short_code)
         except StoreError as failure:  # the click may be counted all the same
             return None, Outcome.UNCERTAIN, failure
-    return result.link, Outcome.COUNTED if isinstance(result, Counted) else Outcome.NONE, None
+        return link, Outcome.UNCERTAIN, _unless_sent_on(link, now, is_bot=is_bot)
+    if not isinstance(result, Counted):
+        return result.link, Outcome.NONE, None
+    days = result.link.days
+    if len(days) > MAX_DAYS and days.get(now // DAY) == 1:  # the first of its day looks after the row
+        ports.queue.send(OldDays(result.link.short_code, result.link.created_at))
+    return result.link, Outcome.COUNTED, None
+
+
+def _queue(short_code: str, now: int, ports: Ports, *, is_bot: bool) -> _Count:
+    """Have a click counted later, which the table couldn't take."""
+    link = ports.recent.read(short_code, ports.store, now)
+    if link is None or not link.is_live(now) or link.max_clicks is not None:
+        return link, Outcome.NONE, _unless_sent_on(link, now, is_bot=is_bot)
+    # A row that an operator wrote may lack created_at: then nothing says which link was clicked.
+    is_queued = link.created_at != "" and ports.queue.send(Click.on(link, now, is_bot=is_bot))
+    return link, Outcome.QUEUED if is_queued else Outcome.UNCERTAIN, None
+
+
+def _unless_sent_on(link: Link | None, now: int, *, is_bot: bool) -> StoreError | None:
+    """Return why a person isn't sent on whose click may not be counted: the link has a limit."""
+    is_limited = link is not None and link.max_clicks is not None and link.is_live(now)
+    return Unavailable() if is_limited and not is_bot else None

@@ -2,15 +2,23 @@
 
 import calendar
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 ACTIVE = "active"
 DELETED = "deleted"
-DISABLED = "disabled"  # an expired link isn't stored as such: it is an active one whose time has passed
-
+DISABLED = "disabled"
+# What an active link becomes; neither is stored.
+EXPIRED = "expired"
+USED_UP = "used_up"
 
 OWNED_KEPT = 400 * 86_400  # seconds for which an owner's link stays after it expired
+DAY = 86_400  # seconds
+# Days that a row has before its old ones are moved: so many fit into a kilobyte with all the rest. Those of the last
+# thirty days stay whatever comes: a click that is counted late finds its day there.
+MAX_DAYS = 35
+KEPT_DAYS = 30
 
 
 class Kind(NamedTuple):
@@ -26,12 +34,15 @@ class Kind(NamedTuple):
         The lifetime asked for, in hours; ``None`` for a link that never expires.
     owner : str or None
         Whose link it is; ``None`` for an anonymous one.
+    forward_query : bool
+        Whether a visitor's query parameters are added to the destination's.
     """
 
     original_url: str
     redirect_type: str
     ttl_hours: int | None
     owner: str | None = None
+    forward_query: bool = False
 
     def expires_at(self, now: int) -> int | None:
         """Return when a link made or renewed at `now` expires; both in Unix seconds."""
@@ -57,7 +68,17 @@ class Link:
     status : str
         `ACTIVE`, `DISABLED` or `DELETED`. The destination of a deleted link is empty.
     click_count : int
-        Clicks counted so far.
+        Clicks counted so far, bots' among them.
+    bot_click_count : int
+        Those of bots.
+    days : mapping of int to int
+        People's clicks by the UTC day, counted from 1970-01-01 on, but for the days that were moved out of the row.
+    days_from : int or None
+        The day before which all days were moved; ``None`` if none was.
+    max_clicks : int or None
+        How many people are sent on at most; ``None`` for any number.
+    click_limit : int or None
+        The `click_count` at which that many were: bots that came before the limit was set don't use it up.
     creator_ip : str or None
         Kept only where the operator asked for it.
     title : str or None
@@ -79,6 +100,11 @@ class Link:
     custom_code: bool = False
     status: str = ACTIVE
     click_count: int = 0
+    bot_click_count: int = 0
+    days: Mapping[int, int] = field(default_factory=dict, hash=False)
+    days_from: int | None = None
+    max_clicks: int | None = None
+    click_limit: int | None = None
     creator_ip: str | None = None
     title: str | None = None
     tags: frozenset[str] = frozenset()
@@ -91,13 +117,24 @@ class Link:
         """From when on the table may remove the row, in Unix seconds; ``None`` for never."""
         return collect_at(self.expires_at, self.kind.owner) if self.status == ACTIVE else None
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether as many people were sent on as may be."""
+        return self.click_limit is not None and self.click_count >= self.click_limit
+
+    def has_expired(self, now: int) -> bool:
+        """Tell whether the link's time has passed at `now`, in Unix seconds."""
+        return self.expires_at is not None and now >= self.expires_at
+
     def is_live(self, now: int) -> bool:
         """Tell whether the link may be followed at `now`, in Unix seconds."""
-        return self.status == ACTIVE and (self.expires_at is None or now < self.expires_at)
+        return self.status == ACTIVE and not self.has_expired(now) and not self.is_used_up
 
     def state(self, now: int) -> str:
-        """Return what a visitor would meet at `now`: the status, or ``expired``."""
-        return "expired" if self.status == ACTIVE and not self.is_live(now) else self.status
+        """Return what a visitor would meet at `now`: the status, ``expired`` or ``used_up``."""
+        if self.status != ACTIVE or self.is_live(now):
+            return self.status
+        return EXPIRED if self.has_expired(now) else USED_UP
 
 
 def collect_at(expires_at: int | None, owner: str | None) -> int | None:

@@ -8,7 +8,7 @@ from squrl import codes, destinations
 from squrl.authorize import require
 from squrl.errors import Forbidden, Gone, InvalidUrl, NotFound, PreconditionFailed, ValidationError
 from squrl.keys import Identity, Role
-from squrl.links import ACTIVE, DELETED, DISABLED, Link
+from squrl.links import ACTIVE, DELETED, DISABLED, USED_UP, Link
 from squrl.ports import Cursor, DomainPolicy, LinkStore, Page, Unavailable
 from squrl.requests import ChangeRequest
 
@@ -39,9 +39,14 @@ class Filters(NamedTuple):
     text: str | None = None
     url: str | None = None
 
-    def accept(self, link: Link, now: int) -> bool:
-        """Tell whether a link is wanted, at `now` in Unix seconds."""
+    def accept(self, link: Link, now: int, *, may_be_used_up: bool = False) -> bool:
+        """Tell whether a link is wanted, at `now` in Unix seconds.
+
+        An index doesn't have the counters, so of what it says a link that has a limit `may_be_used_up`.
+        """
         state = link.state(now)
+        if may_be_used_up and (state, self.status) == (ACTIVE, USED_UP) and link.max_clicks is not None:
+            state = USED_UP
         if state != self.status if self.status else state == DELETED:
             return False
         if self.tag is not None and self.tag not in link.tags:
@@ -88,7 +93,7 @@ def page(  # noqa: PLR0913, PLR0917 (a list has that many sides)
     for _ in range(PAGES):
         missing = limit - len(found)
         part = store.page(owner, after, missing if filters == Filters() else PAGE)
-        wanted = [link for link in part.links if filters.accept(link, now)]
+        wanted = [link for link in part.links if filters.accept(link, now, may_be_used_up=owner is not None)]
         found += wanted[:missing]
         # The next page begins behind the last one that fits.
         after = cursor_behind(found[-1], owner) if len(wanted) > missing else part.cursor
@@ -243,7 +248,11 @@ def _applied(link: Link, request: ChangeRequest, destination: str | None, identi
         kind = kind._replace(redirect_type=request.redirect_type)
     if "ttl_hours" in fields:
         kind = kind._replace(ttl_hours=request.ttl_hours)
+    if "forward_query" in fields:
+        kind = kind._replace(forward_query=bool(request.forward_query))
     changed = replace(link, kind=kind)
+    if "max_clicks" in fields:
+        changed = replace(changed, max_clicks=request.max_clicks)
     if "ttl_hours" in fields:
         changed = replace(changed, expires_at=kind.expires_at(now))
     if "title" in fields:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from squrl.clicks import Click
+from squrl.clicks import Click, OldDays
 from squrl.domains import DomainLists
 from squrl.keys import Key
 from squrl.links import Kind, Link
@@ -92,18 +92,31 @@ class LinkStore(Protocol):
     def get(self, short_code: str) -> Link | None:
         """Return the link as it is now."""
 
-    def count_click(self, short_code: str, now: int) -> Counted | NotCounted:
-        """Add one click if the link is live at `now`.
+    def count_click(self, short_code: str, now: int, *, is_bot: bool = False) -> Counted | NotCounted:
+        """Add one click if the link is live at `now`: to the sum, and to the UTC day's people or to the bots.
+
+        A bot's click on a link with a limit isn't added.
 
         A write whose outcome is unknown isn't repeated: that could count one click twice. A throttled one isn't
         repeated either: a visitor is waiting, and a click can be queued.
         """
 
-    def add_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> LateClicks:
+    def add_clicks(
+        self, short_code: str, created_at: str, clicks: Mapping[str, int], *, are_bots: bool = False
+    ) -> LateClicks:
         """Add clicks that came late, given by their ids with their times: each once, however often it comes.
 
-        They are for the link of that `created_at` alone: its code may have passed to another one.
+        They are of one UTC day, and for the link of that `created_at` alone: its code may have passed to another one.
         """
+
+    def move_days(self, link: Link, before: int) -> bool:
+        """Move a link's days before one out of its row, to where `past_days` finds them; tell whether it was done.
+
+        It isn't done if the row isn't as in `link` any more.
+        """
+
+    def past_days(self, link: Link) -> Mapping[int, int]:
+        """Return the clicks of the days that were moved out of a link's row, by day."""
 
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         """Extend the lifetime if this is still a live link of this kind that expires sooner, and return it as it is."""
@@ -195,10 +208,10 @@ class DomainRegistry(Protocol):
 
 
 class ClickQueue(Protocol):
-    """Takes clicks that are to be counted later."""
+    """Takes clicks that are to be counted later, and links with old days to be moved."""
 
-    def send(self, click: Click) -> bool:
-        """Put a click into the queue; tell whether it certainly is there."""
+    def send(self, message: Click | OldDays) -> bool:
+        """Put a message into the queue; tell whether it certainly is there."""
 
 
 class DomainPolicy(Protocol):

@@ -18,6 +18,7 @@ from squrl.errors import Detail, ValidationError
 from squrl.links import seconds, timestamp
 
 MAX_TTL_HOURS = 87_600  # ten years
+MAX_CLICKS = 10**9
 MAX_TITLE = 120  # bytes of UTF-8
 MAX_ENTRIES = 100  # of one bulk request
 MAX_IMPORTED_CLICKS = 10**11
@@ -31,6 +32,7 @@ _BROKEN_TYPES = {
     "missing": "is required",
     "string_type": "must be a string",
     "int_type": "must be an integer",
+    "bool_type": "must be true or false",
     "string_unicode": "must be Unicode text, without lone surrogates",
     "reserved": "is reserved",
 }
@@ -38,6 +40,7 @@ _BROKEN_RULES = {
     "custom_code": "must be 3 to 20 letters, digits, underscores or hyphens",
     "short_code": "must be 1 to 64 letters, digits, underscores or hyphens",
     "ttl_hours": f"must be between 1 and {MAX_TTL_HOURS}",
+    "max_clicks": f"must be between 1 and {MAX_CLICKS}",
     "redirect_type": 'must be "301" or "302"',
     "title": f"must have at most {MAX_TITLE} bytes of UTF-8",
     "tags": "must be a list of at most 10, each of 1 to 30 lower-case letters, digits or hyphens",
@@ -96,6 +99,7 @@ Tags = Annotated[
     list[Annotated[str, Field(pattern="^[a-z0-9-]{1,30}$")]],
     Field(max_length=10),
 ]
+MaxClicks = Annotated[int, Field(ge=1, le=MAX_CLICKS), BeforeValidator(_as_integer)]
 Owner = Annotated[str, Field(pattern=keys.OWNER_PATTERN)]
 
 
@@ -116,6 +120,12 @@ class CreateRequest(_Request):
         None,
         description="The status of the redirect, 301 if absent. Browsers keep a 301 for up to an hour; 302 counts "
         "every click.",
+    )
+    forward_query: bool | None = Field(
+        None, description="Whether a visitor's query parameters are added to the destination's; false if absent."
+    )
+    max_clicks: MaxClicks | None = Field(
+        None, description="How many people are sent on at most. Such a link is never shared with another request."
     )
     title: Title | None = Field(None, description="For people; at most 120 bytes of UTF-8. With a key only.")
     tags: Tags | None = Field(None, description="For people, and for filters; at most 10. With a key only.")
@@ -146,6 +156,8 @@ class ChangeRequest(_Request):
     ttl_hours: Annotated[int, Field(ge=1, le=MAX_TTL_HOURS), BeforeValidator(_as_integer)] | None = Field(
         None, description="The lifetime in hours, from now on."
     )
+    forward_query: bool | None = Field(None, description="As for create.")
+    max_clicks: MaxClicks | None = Field(None, description="As for create: how many people since the link was made.")
     title: Title | None = Field(None, description="As for create.")
     tags: Tags | None = Field(None, description="As for create.")
     status: Literal["active", "disabled"] = Field("active", description="Whether visitors are sent on.")

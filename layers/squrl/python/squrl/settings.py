@@ -9,6 +9,7 @@ _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
 _QUEUE_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]+)?")
 _KEY_ID = re.compile(r"[A-Za-z0-9-]*")
 _DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
+MAX_AGE = 86_400  # seconds: what a browser keeps longer than a day, nobody can take back
 _BASE_URL = re.compile(r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?")
 
 
@@ -54,9 +55,12 @@ class CountClicksSettings(Settings):
     ----------
     ephemeral_table_name : str
         The table of what is remembered for a while.
+    durable_table_name : str
+        The table that takes the days that leave their rows.
     """
 
     ephemeral_table_name: str
+    durable_table_name: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +88,25 @@ class ApiSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RedirectSettings(ApiSettings):
+class LinkSettings(ApiSettings):
+    """What the functions need besides that answer what becomes of a link.
+
+    Attributes
+    ----------
+    permanent_max_age : int
+        Seconds for which a browser may follow a 301 without asking again, `MAX_AGE` at most.
+    """
+
+    permanent_max_age: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.permanent_max_age > MAX_AGE:
+            raise SettingsError(f"PERMANENT_MAX_AGE must be at most {MAX_AGE}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedirectSettings(LinkSettings):
     """What the redirect function needs besides.
 
     Attributes
@@ -102,8 +124,8 @@ class RedirectSettings(ApiSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ManageSettings(ApiSettings):
-    """What the managing function needs besides.
+class MakerSettings(ApiSettings):
+    """What the functions need besides that make links.
 
     Attributes
     ----------
@@ -138,7 +160,12 @@ class ManageSettings(ApiSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CreateSettings(ManageSettings):
+class ManageSettings(MakerSettings, LinkSettings):
+    """What the managing function needs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CreateSettings(MakerSettings):
     """What the create function needs besides.
 
     Attributes

@@ -85,6 +85,8 @@ def shorten(request: CreateRequest, caller: Caller, now: int, ports: Ports, rule
     """
     link = _asked(request, caller, now, ports, rules)
     kind = link.kind
+    if link.max_clicks is not None and request.custom_code is None:
+        return _draw(link, ports.store, now)
     if request.custom_code is not None:
         shortened = _claim(link, ports.store, now)
         if shortened is None:
@@ -128,11 +130,21 @@ def _claim(link: Link, store: LinkStore, now: int) -> Shortened | None:
     return None
 
 
+def _draw(link: Link, store: LinkStore, now: int) -> Shortened:
+    """Make a link with a limit: no other request is the same, so each gets a random code."""
+    for code in codes.random():
+        drawn = replace(link, short_code=code)
+        if isinstance(store.claim(drawn, now), Claimed):
+            return Shortened(drawn, created=True)
+    raise Unavailable
+
+
 def _is_shared(holder: Link, link: Link) -> bool:
     """Tell whether the link that has the code of `link` is what is asked for."""
     # Who has no key, and doesn't ask for a code, gets none that somebody chose.
     is_a_strangers = holder.custom_code and not link.custom_code and not link.kind.owner
-    if holder.kind != link.kind or is_a_strangers or holder.status == DELETED:
+    is_limited = holder.max_clicks is not None or link.max_clicks is not None  # then it is nobody else's
+    if holder.kind != link.kind or is_limited or is_a_strangers or holder.status == DELETED:
         return False
     if holder.status == DISABLED:
         raise Gone("This link was disabled")
@@ -181,13 +193,16 @@ def _asked(request: CreateRequest, caller: Caller, now: int, ports: Ports, rules
     destination = destinations.accept(request.original_url, rules)
     if not ports.domains.current().permits(destination):
         raise InvalidUrl("The URL must not lead to a domain that this service does not link to")
-    kind = Kind(destination, request.redirect_type or "301", request.ttl_hours, owner)
+    redirect_type, forward_query = request.redirect_type or "301", bool(request.forward_query)
+    kind = Kind(destination, redirect_type, request.ttl_hours, owner, forward_query)
     return Link(
         short_code=request.custom_code or "",
         kind=kind,
         created_at=timestamp(now),
         expires_at=kind.expires_at(now),
         custom_code=request.custom_code is not None,
+        max_clicks=request.max_clicks,
+        click_limit=request.max_clicks,
         creator_ip=caller.address if caller.keeps_address else None,
         title=request.title or None,
         tags=frozenset(request.tags or ()),
@@ -197,7 +212,8 @@ def _asked(request: CreateRequest, caller: Caller, now: int, ports: Ports, rules
 def _renewed(short_code: str, kind: Kind, store: LinkStore, now: int) -> Link | None:
     """Return a link that the index knows, on proof from the table: the index may be behind."""
     link = store.get(short_code) if kind.ttl_hours is None else store.renew(short_code, kind, now)
-    return link if link is not None and link.kind == kind and link.is_live(now) else None
+    is_its = link is not None and link.kind == kind and link.max_clicks is None and link.is_live(now)
+    return link if is_its else None
 
 
 def _titled(link: Link, asked: Link, store: LinkStore) -> Link:

@@ -1,7 +1,7 @@
-"""The queue of clicks that are counted later, in SQS."""
+"""The queue of what is done later, in SQS."""
 
 from squrl.aws.client import Service, connect
-from squrl.clicks import Click
+from squrl.clicks import Click, OldDays
 from squrl.invocation import Incident, Invocation
 
 ATTEMPTS = 2
@@ -22,14 +22,14 @@ class SqsClickQueue:
         self._url = url
         self._invocation = invocation
 
-    def send(self, click: Click) -> bool:
+    def send(self, message: Click | OldDays) -> bool:
         """See `ClickQueue.send`. A click that arrives twice is counted once, so sending may be repeated."""
         if not self._url:
             return False
         try:
             # The client is made with the first click that needs it: most processes never do.
             service = Service(connect("sqs", self._url), self._invocation)
-            service.call("send_message", attempts=ATTEMPTS, QueueUrl=self._url, MessageBody=click.to_message())
+            service.call("send_message", attempts=ATTEMPTS, QueueUrl=self._url, MessageBody=message.to_message())
         except Exception as error:  # noqa: BLE001 (whatever it is, the visitor is sent on)
             self._invocation.note(Incident.CLICK_NOT_QUEUED, type(error.__cause__ or error).__qualname__)
             return False

@@ -1,9 +1,11 @@
 """The table of what stays: small rows that must not be lost.
 
-It owns two kinds of rows: the operator's domain lists, which are one row, and the keys.
+It owns three kinds of rows: the operator's domain lists, which are one row, the keys, and the days that left the rows
+of their links.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from squrl.aws.client import ConditionFailed, Service
@@ -11,6 +13,7 @@ from squrl.domains import DomainLists
 from squrl.keys import Key, Role
 
 ATTEMPTS = 5
+DAYS = 100  # in one row: below a kilobyte, which is what a write is billed by
 DOMAINS = {"kind": {"S": "domains"}, "id": {"S": "lists"}}  # the row of the domain lists
 
 
@@ -95,21 +98,58 @@ class DurableTable:
 
     def list_keys(self) -> list[Key]:
         """See `KeyRegistry.list_keys`."""
-        found: list[Key] = []
+        return list(map(_read_key, self._query("kind = :kind", {":kind": {"S": "key"}})))
+
+    def _query(self, condition: str, values: dict[str, Any], **options: Any) -> list[Any]:  # noqa: ANN401
+        found: list[Any] = []
         start: dict[str, Any] = {}
         while True:
             answer = self._service.call(
                 "query",
                 attempts=ATTEMPTS,
                 TableName=self._name,
-                KeyConditionExpression="kind = :kind",
-                ExpressionAttributeValues={":kind": {"S": "key"}},
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                **options,
                 **start,
             )
-            found += map(_read_key, answer["Items"])
+            found += answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return found
             start = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def day_adds(self, short_code: str, created_at: str, days: Mapping[int, int]) -> list[dict[str, Any]]:
+        """Return, for a transaction, the writes that add a link's clicks by day, counted from 1970-01-01 on."""
+        parts: defaultdict[int, dict[int, int]] = defaultdict(dict)
+        for day, clicks in days.items():
+            parts[day // DAYS][day % DAYS] = clicks
+        return [
+            {
+                "Update": {
+                    "TableName": self._name,
+                    "Key": {"kind": {"S": f"days#{short_code}"}, "id": {"S": f"{created_at}#{part:04}"}},
+                    "UpdateExpression": "ADD " + ", ".join(f"d{day} :d{day}" for day in clicks_by_day),
+                    "ExpressionAttributeValues": {
+                        f":d{day}": {"N": str(clicks)} for day, clicks in clicks_by_day.items()
+                    },
+                }
+            }
+            for part, clicks_by_day in parts.items()
+        ]
+
+    def read_days(self, short_code: str, created_at: str) -> dict[int, int]:
+        """Return a link's clicks that `day_adds` added, by day. One call, for ten years too."""
+        items = self._query(
+            "kind = :kind AND begins_with(id, :created_at)",
+            {":kind": {"S": f"days#{short_code}"}, ":created_at": {"S": f"{created_at}#"}},
+            ConsistentRead=True,
+        )
+        return {
+            int(item["id"]["S"].rpartition("#")[2]) * DAYS + int(name[1:]): int(value["N"])
+            for item in items
+            for name, value in item.items()
+            if name[0] == "d"
+        }
 
     def remove_key(self, id_: str) -> None:
         """See `KeyRegistry.remove_key`."""

@@ -8,14 +8,15 @@ import secrets
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError
 
 from squrl import codes
 from squrl.aws.client import ConditionFailed, Service, failed_conditions
+from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
-from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link, collect_at
+from squrl.links import ACTIVE, DAY, DELETED, DISABLED, Kind, Link, collect_at
 from squrl.ports import Claimed, Counted, Cursor, HeldBy, LateClicks, NotCounted, Page
 
 URL_INDEX = "original-url-index"
@@ -28,20 +29,44 @@ SECRET_ROW = "#secret"  # noqa: S105 (the key of the secret's row: no code can b
 # clock itself.
 _IS_LIVE = "#status = :active AND (attribute_not_exists(expires_at) OR expires_at > :now)"
 _IS_FREE = "attribute_not_exists(short_code)"
+# The limit is on `click_count` itself, and says how many clicks there were when the last person was sent on.
+_HAS_NO_LIMIT = "attribute_not_exists(click_limit)"
+_IS_BELOW_LIMIT = f"({_HAS_NO_LIMIT} OR click_count < click_limit)"
 # An expired code is free for its own kind, and for its owner. A deleted one is free for the owner that it had, who asks
 # for it by name. A disabled link is never claimed: whoever took it down decides when it comes back, and a locked one
 # that was deleted stays down.
 _HAS_EXPIRED = "#status = :active AND expires_at <= :now"
 _IS_RELINQUISHED = "#status = :deleted AND attribute_not_exists(locked)"
-_IS_OF_KIND = "original_url = :url AND redirect_type = :type AND ttl_hours = :hours"
 # The whole kind is repeated, since the code may have passed to another link. `expires_at < :new` keeps a duplicate
 # with a slow clock from shortening anybody's link.
-_IS_RENEWABLE = f"{_IS_OF_KIND} AND #status = :active AND expires_at > :now AND expires_at < :new"
+_IS_RENEWABLE = "#status = :active AND expires_at > :now AND expires_at < :new"
 _ABSENT = ({"N": "None"}, {"S": None}, {"SS": None}, {"BOOL": None})
 _VALUE = re.compile(r":\w+")
 _STATUS = {"#status": "status"}  # a reserved word of DynamoDB's, as `owner` is
 _OWNER = {"#owner": "owner"}
 _ERASED = {"original_url", "title", "tags", "creator_ip"}  # with a deletion
+# Attributes of days have short names, since a row has many: d, and the day's number to the base of 36.
+_DAY_NAME = 4  # characters; no other attribute's name has so few
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+Table = TypeVar("Table", EphemeralTable, DurableTable)
+
+
+class _Form(NamedTuple):
+    """How late clicks are added to a link."""
+
+    update: str
+    condition: str
+
+
+_DAY = "the-day"  # its attribute's name goes here
+_OF_PEOPLE = _Form(f"ADD click_count :clicks, {_DAY} :clicks", "created_at = :created_at")
+_OF_BOTS = _Form("ADD click_count :clicks, bot_click_count :clicks", f"created_at = :created_at AND {_HAS_NO_LIMIT}")
+_OF_BOTS_WITH_LIMIT = _Form(
+    f"{_OF_BOTS.update} SET click_limit = click_limit + :clicks",
+    "created_at = :created_at AND attribute_exists(click_limit)",
+)
 
 
 class LinksTable:
@@ -55,53 +80,92 @@ class LinksTable:
         The table's.
     ephemeral : EphemeralTable or None
         Remembers the clicks of `add_clicks`, which is the one method that needs it.
+    durable : DurableTable or None
+        Has the days that left their rows: `move_days` and `past_days` need it.
     """
 
-    def __init__(self, service: Service, name: str, ephemeral: EphemeralTable | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        name: str,
+        ephemeral: EphemeralTable | None = None,
+        durable: DurableTable | None = None,
+    ) -> None:
         self._service = service
         self._name = name
         self._ephemeral = ephemeral
+        self._durable = durable
 
     def get(self, short_code: str) -> Link | None:
         """See `LinkStore.get`. A consistent read."""
         answer = self._call("get_item", Key=_key(short_code), ConsistentRead=True)
         return from_item(answer.get("Item"))
 
-    def count_click(self, short_code: str, now: int) -> Counted | NotCounted:
+    def count_click(self, short_code: str, now: int, *, is_bot: bool = False) -> Counted | NotCounted:
         """See `LinkStore.count_click`."""
+        counter = "bot_click_count" if is_bot else day_name(now // DAY)
+        condition = f"{_IS_LIVE} AND {_HAS_NO_LIMIT if is_bot else _IS_BELOW_LIMIT}"
+        update = f"ADD click_count :one, {counter} :one"
         try:
             answer = self._call(
                 "update_item",
                 repeatable=False,
-                **_conditional(short_code, "ADD click_count :one", _IS_LIVE, _at(now) | {":one": {"N": "1"}}, _STATUS),
+                **_conditional(short_code, update, condition, _at(now) | {":one": {"N": "1"}}, _STATUS),
             )
         except ConditionFailed as failure:
             return NotCounted(from_item(failure.item))
         return Counted(_link(answer["Attributes"]))
 
-    def add_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> LateClicks:
+    def add_clicks(
+        self, short_code: str, created_at: str, clicks: Mapping[str, int], *, are_bots: bool = False
+    ) -> LateClicks:
         """See `LinkStore.add_clicks`. Link and ids are written in one transaction: both or nothing."""
         missing = dict(clicks)
-        while missing:
+        # A bot that came before a limit was set doesn't use it up: then the limit grows with the sum.
+        forms = [_OF_BOTS, _OF_BOTS_WITH_LIMIT] if are_bots else [_OF_PEOPLE]
+        while missing and forms:
             try:
-                with self._service.invocation.timed_query():
-                    self._service.call(
-                        "transact_write_items",
-                        attempts=ATTEMPTS,
-                        TransactItems=self._late_clicks(short_code, created_at, missing),
-                        ClientRequestToken=uuid.uuid4().hex,  # one for all attempts: a success is told again
-                    )
+                self._transact(self._late_clicks(short_code, created_at, missing, forms[0]))
             except ClientError as error:
                 failed = failed_conditions(error)
                 if failed is None:
                     raise
-                is_gone, *are_known = failed
+                is_not_so, *are_known = failed
                 missing = {id_: at for (id_, at), known in zip(missing.items(), are_known, strict=True) if not known}
-                if is_gone:
-                    return LateClicks(0, len(missing))
+                if is_not_so:
+                    del forms[0]
             else:
                 return LateClicks(len(missing), 0)
-        return LateClicks(0, 0)
+        return LateClicks(0, len(missing))
+
+    def move_days(self, link: Link, before: int) -> bool:
+        """See `LinkStore.move_days`. One transaction: the days are in the row, or where they are moved to."""
+        durable = self._needed(self._durable)
+        moved = {day: clicks for day, clicks in link.days.items() if day < before}
+        names = {day_name(day): clicks for day, clicks in moved.items()}
+        row = {
+            "TableName": self._name,
+            "Key": _key(link.short_code),
+            "UpdateExpression": f"SET days_from = :before REMOVE {', '.join(names)}",
+            "ConditionExpression": " AND ".join(["created_at = :created_at", *(f"{name} = :{name}" for name in names)]),
+            "ExpressionAttributeValues": {":created_at": {"S": link.created_at}, ":before": {"N": str(before)}}
+            | {f":{name}": {"N": str(clicks)} for name, clicks in names.items()},
+        }
+        if not moved:
+            return False
+        try:
+            self._transact([{"Update": row}, *durable.day_adds(link.short_code, link.created_at, moved)])
+        except ClientError as error:
+            if failed_conditions(error) is None:
+                raise
+            return False
+        return True
+
+    def past_days(self, link: Link) -> Mapping[int, int]:
+        """See `LinkStore.past_days`."""
+        durable = self._needed(self._durable)
+        with self._service.invocation.timed_query():
+            return durable.read_days(link.short_code, link.created_at)
 
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         """See `LinkStore.renew`."""
@@ -110,7 +174,7 @@ class LinksTable:
         return self._update(
             short_code,
             "SET expires_at = :new, collect_at = :collect ADD revision :one",
-            f"{_IS_RENEWABLE} AND {_is_owners(kind)}",
+            f"{_is_of(kind)} AND {_IS_RENEWABLE}",
             _of(kind) | _at(now) | values,
         )
 
@@ -120,8 +184,9 @@ class LinksTable:
         free = [_IS_FREE]
         if kind.owner and link.custom_code:
             free.append(f"({_is_owners(kind)} AND (({_HAS_EXPIRED}) OR ({_IS_RELINQUISHED})))")
-        elif kind.ttl_hours is not None:  # else no link of this kind ever expires
-            free.append(f"({_HAS_EXPIRED} AND {_IS_OF_KIND} AND {_is_owners(kind)})")
+        # Else no link of this kind ever expires; and who asks for a limit asks for a link of its own.
+        elif kind.ttl_hours is not None and link.max_clicks is None:
+            free.append(f"({_HAS_EXPIRED} AND {_is_of(kind)})")
         condition: dict[str, Any] = {"ConditionExpression": " OR ".join(free)}
         if len(free) > 1:
             values = _at(now) | _of(kind) | {":deleted": {"S": DELETED}}
@@ -165,11 +230,15 @@ class LinksTable:
             Limit=FOUND,
         )
         links = (_link(item | {"created_at": {"S": ""}}) for item in answer["Items"])
-        return next((link.short_code for link in links if link.kind == kind and link.is_live(now)), None)
+        live = (link for link in links if link.kind == kind and link.max_clicks is None and link.is_live(now))
+        return next((link.short_code for link in live), None)
 
     def change(self, before: Link, after: Link, *, exactly: bool = False) -> Link | None:
         """See `LinkStore.change`."""
         old, new = to_item(before), to_item(after)
+        # The limit follows from `max_clicks` and the bots that were counted when it is written, not when it was read.
+        old.pop("click_limit", None)
+        new.pop("click_limit", None)
         sets = {name: value for name, value in new.items() if old.get(name) != value and name != "revision"}
         removes = old.keys() - new.keys()
         if after.status == DELETED:
@@ -184,11 +253,17 @@ class LinksTable:
         conditions = [
             f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in decisive
         ]
+        zero: dict[str, Any] = {}
+        assignments = [f"#{name} = :{name}" for name in sets]
+        if "max_clicks" in sets:
+            assignments.append("click_limit = if_not_exists(bot_click_count, :zero) + :max_clicks")
+            zero = {":zero": {"N": "0"}}
+        removals = [f"#{name}" for name in removes] + (["click_limit"] if "max_clicks" in removes else [])
         update = "ADD revision :one"
-        if sets:
-            update += " SET " + ", ".join(f"#{name} = :{name}" for name in sets)
-        if removes:
-            update += " REMOVE " + ", ".join(f"#{name}" for name in removes)
+        if assignments:
+            update += " SET " + ", ".join(assignments)
+        if removals:
+            update += " REMOVE " + ", ".join(removals)
         try:
             answer = self._call(
                 "update_item",
@@ -199,6 +274,7 @@ class LinksTable:
                 ConditionExpression=" AND ".join(conditions),
                 ExpressionAttributeNames={f"#{name}": name for name in {*decisive, *touched}},
                 ExpressionAttributeValues={":one": {"N": "1"}}
+                | zero
                 | values
                 | {f":{name}": value for name, value in sets.items()},
                 ReturnValues="ALL_NEW",
@@ -275,18 +351,34 @@ class LinksTable:
                 operation, attempts=ATTEMPTS, repeatable=repeatable, TableName=self._name, **arguments
             )
 
-    def _late_clicks(self, short_code: str, created_at: str, clicks: Mapping[str, int]) -> list[dict[str, Any]]:
-        """Return a transaction's writes: the link's sum, and an id for each click."""
-        if self._ephemeral is None:
-            raise TypeError("late clicks need the table that remembers them")
+    def _late_clicks(
+        self, short_code: str, created_at: str, clicks: Mapping[str, int], form: "_Form"
+    ) -> list[dict[str, Any]]:
+        """Return a transaction's writes: the link's sums, and an id for each click."""
+        day = day_name(next(iter(clicks.values())) // DAY)
         link = {
             "TableName": self._name,
             "Key": _key(short_code),
-            "UpdateExpression": "ADD click_count :clicks",
-            "ConditionExpression": "created_at = :created_at",  # fails where there is no row
+            "UpdateExpression": form.update.replace(_DAY, day),
+            "ConditionExpression": form.condition,  # fails where there is no row
             "ExpressionAttributeValues": {":clicks": {"N": str(len(clicks))}, ":created_at": {"S": created_at}},
         }
-        return [{"Update": link}, *self._ephemeral.click_puts(clicks)]
+        return [{"Update": link}, *self._needed(self._ephemeral).click_puts(clicks)]
+
+    def _transact(self, writes: list[dict[str, Any]]) -> None:
+        with self._service.invocation.timed_query():
+            self._service.call(
+                "transact_write_items",
+                attempts=ATTEMPTS,
+                TransactItems=writes,
+                ClientRequestToken=uuid.uuid4().hex,  # one for all attempts: a success is told again
+            )
+
+    @staticmethod
+    def _needed(table: Table | None) -> Table:
+        if table is None:
+            raise TypeError("this needs a table that it wasn't given")
+        return table
 
 
 @dataclass
@@ -341,6 +433,18 @@ def _is_owners(kind: Kind) -> str:
     return "#owner = :owner" if kind.owner else "attribute_not_exists(#owner)"
 
 
+def _is_of(kind: Kind) -> str:
+    """Return the condition that a link with a lifetime is of a kind. One with a limit is never what another asks."""
+    forwards = "forward_query = :forward" if kind.forward_query else "attribute_not_exists(forward_query)"
+    own = "original_url = :url AND redirect_type = :type AND ttl_hours = :hours AND attribute_not_exists(max_clicks)"
+    return f"{own} AND {forwards} AND {_is_owners(kind)}"
+
+
+def day_name(day: int) -> str:
+    """Return the name of the attribute with the clicks of a day, counted from 1970-01-01 on."""
+    return f"d{_DIGITS[day // 1296]}{_DIGITS[day // 36 % 36]}{_DIGITS[day % 36]}"
+
+
 def _key(short_code: str) -> dict[str, Any]:
     return {"short_code": {"S": short_code}}
 
@@ -355,6 +459,7 @@ def _of(kind: Kind) -> dict[str, Any]:
         ":type": {"S": kind.redirect_type},
         ":hours": {"N": str(kind.ttl_hours)},
         ":owner": {"S": kind.owner},
+        ":forward": {"BOOL": kind.forward_query or None},
     }
     return {name: value for name, value in values.items() if value not in _ABSENT}
 
@@ -372,7 +477,12 @@ def to_item(link: Link) -> dict[str, Any]:
         "collect_at": {"N": str(link.collect_at)},
         "custom_code": {"BOOL": link.custom_code},
         "status": {"S": link.status},
+        "forward_query": {"BOOL": link.kind.forward_query or None},
         "click_count": {"N": str(link.click_count)},
+        "bot_click_count": {"N": str(link.bot_click_count or None)},
+        "days_from": {"N": str(link.days_from)},
+        "max_clicks": {"N": str(link.max_clicks)},
+        "click_limit": {"N": str(link.click_limit)},
         "creator_ip": {"S": link.creator_ip},
         "title": {"S": link.title},
         "tags": {"SS": sorted(link.tags) or None},
@@ -380,6 +490,7 @@ def to_item(link: Link) -> dict[str, Any]:
         "imported_clicks": {"N": str(link.imported_clicks or None)},
         "revision": {"N": str(link.revision)},
     }
+    attributes |= {day_name(day): {"N": str(clicks)} for day, clicks in link.days.items()}
     return {name: value for name, value in attributes.items() if value not in _ABSENT}
 
 
@@ -399,12 +510,27 @@ def _link(item: Any) -> Link:  # noqa: ANN401 (DynamoDB's form of a row)
 
     return Link(
         short_code=item["short_code"]["S"],
-        kind=Kind(text("original_url") or "", text("redirect_type") or "301", number("ttl_hours"), text("owner")),
+        kind=Kind(
+            text("original_url") or "",
+            text("redirect_type") or "301",
+            number("ttl_hours"),
+            text("owner"),
+            "forward_query" in item and item["forward_query"]["BOOL"],
+        ),
         created_at=text("created_at") or "",
         expires_at=number("expires_at"),
         custom_code="custom_code" in item and item["custom_code"]["BOOL"],
         status=text("status") or DISABLED,
         click_count=number("click_count") or 0,
+        bot_click_count=number("bot_click_count") or 0,
+        days={
+            int(name[1:], 36): int(value["N"])
+            for name, value in item.items()
+            if len(name) == _DAY_NAME and name[0] == "d"
+        },
+        days_from=number("days_from"),
+        max_clicks=number("max_clicks"),
+        click_limit=number("click_limit"),
         creator_ip=text("creator_ip"),
         title=text("title"),
         tags=frozenset(item["tags"]["SS"]) if "tags" in item else frozenset(),

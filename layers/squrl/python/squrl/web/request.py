@@ -115,6 +115,12 @@ class Request:
             if value is not None
         }
 
+    @property
+    def raw_query(self) -> str:
+        """The query as it was sent. API Gateway's map of parameters joins repeated ones by commas; this doesn't."""
+        raw = _mapping(self._event).get("rawQueryString")
+        return raw if isinstance(raw, str) else ""
+
     def token(self) -> str:
         """Return the key that the caller presents; empty if there is none. It is never taken from the URL.
 

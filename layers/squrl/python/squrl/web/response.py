@@ -10,7 +10,6 @@ from urllib.parse import quote
 from squrl.errors import SqurlError, Unauthorized
 from squrl.links import Link, timestamp
 
-PERMANENT_MAX_AGE = 3600  # seconds for which a browser may follow a 301 without asking again
 NO_STORE = {"Cache-Control": "no-store"}
 
 # On every answer over HTTP: no guessing of types, and no short URL in a search engine's index.
@@ -89,16 +88,19 @@ def link_body(link: Link, base_url: str | None, now: int) -> dict[str, Any]:
         "short_url": short_url(link, base_url),
         "original_url": link.kind.original_url or None,
         "redirect_type": link.kind.redirect_type,
+        "forward_query": link.kind.forward_query,
         "status": link.state(now),
         "custom_code": link.custom_code,
         "created_at": link.created_at,
         "expires_at": None if link.expires_at is None else timestamp(link.expires_at),
         "ttl_hours": link.kind.ttl_hours,
+        "max_clicks": link.max_clicks,
         "owner": link.kind.owner,
         "title": link.title,
         "tags": sorted(link.tags),
         "locked": link.locked,
         "click_count": link.click_count,
+        "bot_click_count": link.bot_click_count,
         "imported_clicks": link.imported_clicks,
         "revision": link.revision,
     }
