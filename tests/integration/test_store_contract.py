@@ -19,6 +19,7 @@ from tests.support.tables import Tables
 
 NOW = 1_800_000_000
 DAY = 86_400
+TODAY = NOW // DAY
 _NUMBERS = itertools.count(time.time_ns() % 10**9)
 
 
@@ -193,8 +194,42 @@ def test_given_a_live_link_when_clicked_then_each_click_is_counted(store, put, r
 
     clicked = [store.count_click(link.short_code, NOW) for _ in range(3)]
 
-    assert clicked == [Counted(replace(link, click_count=count)) for count in (10, 11, 12)]
+    days = [{TODAY: count} for count in (1, 2, 3)]
+    assert clicked == [Counted(replace(link, click_count=9 + at, days=day)) for at, day in enumerate(days, 1)]
     assert stored(rows, link) == clicked[-1].link
+
+
+def test_given_clicks_of_many_days_when_counted_then_each_is_in_its_utc_day(store, put, rows):
+    link = put()
+
+    for now in (NOW, TODAY * DAY, TODAY * DAY - 1, TODAY * DAY - 1, NOW + 400 * DAY):
+        store.count_click(link.short_code, now)
+
+    days = {TODAY: 2, TODAY - 1: 2, TODAY + 400: 1}
+    assert stored(rows, link) == replace(link, click_count=5, days=days)
+
+
+def test_given_a_bot_when_it_clicks_then_the_day_has_people_alone(store, put, rows):
+    link = put(click_count=9, days={TODAY: 4}, bot_click_count=5)
+
+    clicked = store.count_click(link.short_code, NOW, is_bot=True)
+
+    assert clicked == Counted(replace(link, click_count=10, bot_click_count=6))
+    assert stored(rows, link) == clicked.link
+
+
+def test_given_a_limit_when_it_is_reached_then_nobody_is_counted_any_more(store, put, rows):
+    link = put(click_count=7, bot_click_count=6, max_clicks=3, click_limit=9)
+
+    bot, *people = [
+        store.count_click(link.short_code, NOW, is_bot=True),
+        *(store.count_click(link.short_code, NOW) for _ in range(4)),
+    ]
+
+    used_up = replace(link, click_count=9, days={TODAY: 2})
+    assert bot == NotCounted(link)
+    assert [type(click) for click in people] == [Counted, Counted, NotCounted, NotCounted]
+    assert people[-1].link == stored(rows, link) == used_up
 
 
 @pytest.mark.parametrize(
@@ -235,7 +270,93 @@ def test_given_late_clicks_when_added_then_each_is_added_once(store, put, rows, 
     ]
 
     assert results == [(3, 0), (0, 0), (96, 0), (0, 0), (0, 0)]
-    assert stored(rows, link) == replace(link, click_count=9 + 99)
+    assert stored(rows, link) == replace(link, click_count=9 + 99, days={TODAY: 99})
+
+
+def test_given_late_clicks_of_another_day_when_added_then_they_are_in_that_day(store, put, rows):
+    link = put(click_count=1, days={TODAY: 1})
+    clicks = dict.fromkeys(ids(2), NOW - 20 * DAY)
+
+    assert store.add_clicks(link.short_code, link.created_at, clicks) == (2, 0)
+
+    assert stored(rows, link) == replace(link, click_count=3, days={TODAY: 1, TODAY - 20: 2})
+
+
+@pytest.mark.parametrize("limit", [{}, {"max_clicks": 5, "click_limit": 7}], ids=["no limit", "limit"])
+def test_given_late_bots_when_added_then_they_use_no_limit_up(store, put, rows, limit):
+    link = put(click_count=3, bot_click_count=2, **limit)
+    clicks = ids(3)
+
+    results = [store.add_clicks(link.short_code, link.created_at, clicks, are_bots=True) for _ in range(2)]
+
+    assert results == [(3, 0), (0, 0)]
+    grown = {"click_limit": 10} if limit else {}
+    assert stored(rows, link) == replace(link, click_count=6, bot_click_count=5, **grown)
+
+
+# move_days
+
+
+def test_given_old_days_when_moved_then_row_and_past_together_have_what_they_had(store, put, rows):
+    days = {TODAY - age: 1000 + age for age in range(131)}
+    link = put(click_count=9, days=days)
+
+    moved = [store.move_days(link, TODAY - 30), store.move_days(link, TODAY - 30)]
+
+    left = {day: clicks for day, clicks in days.items() if day >= TODAY - 30}
+    assert moved == [True, False]  # whoever comes second finds another row
+    assert stored(rows, link) == replace(link, days=left, days_from=TODAY - 30)
+    assert store.past_days(link) == {day: clicks for day, clicks in days.items() if day < TODAY - 30}
+
+
+def test_given_hundreds_of_old_days_when_moved_then_the_oldest_hundred_are(store, put, rows):
+    days = {TODAY - age: age for age in range(1, 231)}
+    link = put(days=days)
+
+    store.move_days(link, TODAY - 30)
+
+    left = stored(rows, link)
+    assert (sorted(store.past_days(link)), left.days_from) == ([*range(TODAY - 230, TODAY - 130)], TODAY - 130)
+    assert {**store.past_days(link), **left.days} == days
+
+
+def test_given_days_that_were_moved_when_more_are_then_all_are_there(store, put, rows):
+    link = put(days={TODAY - 40: 4, TODAY - 35: 3, TODAY: 1})
+
+    store.move_days(link, TODAY - 38)
+    store.move_days(stored(rows, link), TODAY - 30)
+
+    assert stored(rows, link) == replace(link, days={TODAY: 1}, days_from=TODAY - 30)
+    assert store.past_days(link) == {TODAY - 40: 4, TODAY - 35: 3}
+
+
+@pytest.mark.parametrize(
+    "meanwhile", [{"days": {TODAY - 40: 5}}, {"days": {}}, {"created_at": timestamp(NOW)}], ids=str
+)
+def test_given_another_row_when_days_are_moved_then_none_is(store, put, rows, meanwhile):
+    link = put(days={TODAY - 40: 4})
+    rows.put(replace(link, **meanwhile))
+
+    assert not store.move_days(link, TODAY - 30)
+    assert stored(rows, link) == replace(link, **meanwhile)
+    assert store.past_days(link) == {}
+
+
+def test_given_no_old_days_or_no_row_when_days_are_moved_then_nothing_is(store, put, rows):
+    link = put(days={TODAY: 4})
+
+    assert not store.move_days(link, TODAY - 30)
+    assert stored(rows, link) == link
+    rows.delete(link)
+    assert not store.move_days(replace(link, days={TODAY - 40: 1}), TODAY - 30)
+    assert stored(rows, link) is None
+
+
+def test_given_moved_days_when_a_code_has_another_link_then_it_has_none_of_them(store, put, rows):
+    link = put(days={TODAY - 40: 4})
+    store.move_days(link, TODAY - 30)
+
+    assert store.past_days(replace(link, created_at=timestamp(NOW))) == {}
 
 
 def test_given_another_link_of_the_code_when_late_clicks_come_then_it_gets_none(store, put, rows):
@@ -327,6 +448,25 @@ def test_given_a_link_of_another_kind_when_sought_then_it_is_not_found(store, pu
     assert store.find(link.kind._replace(**changes), NOW) is None
 
 
+def test_given_a_limit_when_its_kind_is_sought_renewed_or_claimed_then_it_stays(store, put, rows):
+    link = put(a_kind(24), expires_at=NOW + 9, max_clicks=5, click_limit=5)
+
+    assert store.find(link.kind, NOW) is None
+    assert store.renew(link.short_code, link.kind, NOW) == link
+    rows.put(replace(link, expires_at=NOW - 1))
+    assert isinstance(store.claim(a_link(link.kind, short_code=link.short_code), NOW), HeldBy)
+
+
+@pytest.mark.parametrize("forwards", [False, True])
+def test_given_two_that_differ_in_forwarding_when_asked_then_they_are_two_kinds(store, put, rows, forwards):
+    link = put(a_kind(24)._replace(forward_query=forwards), expires_at=NOW + 9)
+    other = link.kind._replace(forward_query=not forwards)
+
+    assert (store.find(link.kind, NOW), store.find(other, NOW)) == (link.short_code, None)
+    assert store.renew(link.short_code, other, NOW) == link
+    assert store.renew(link.short_code, link.kind, NOW) == stored(rows, link) != link
+
+
 @pytest.mark.parametrize(("others", "found"), [(24, True), (25, False)])
 def test_given_many_links_to_one_destination_when_sought_then_25_are_looked_at(store, put, others, found):
     kind = a_kind()
@@ -373,6 +513,21 @@ def test_given_a_links_kind_when_changed_then_it_is_found_by_the_new_one(store, 
 
     assert (store.find(kind, NOW), store.find(link.kind, NOW)) == (link.short_code, None)
     assert stored(rows, link) == replace(link, kind=kind, revision=2)
+
+
+@pytest.mark.parametrize("bots", [0, 4])
+def test_given_bots_before_a_limit_when_it_is_set_then_people_alone_use_it_up(store, put, rows, bots):
+    link = put(click_count=bots + 2, bot_click_count=bots, days={TODAY: 2})
+    rows.put(replace(link, click_count=bots + 3, bot_click_count=bots + 1))  # one more, since the link was read
+
+    limited = store.change(link, replace(link, max_clicks=5))
+    raised = store.change(limited, replace(limited, max_clicks=9))
+    freed = store.change(raised, replace(raised, max_clicks=None))
+
+    assert (limited.max_clicks, limited.click_limit) == (5, bots + 1 + 5)
+    assert (raised.max_clicks, raised.click_limit) == (9, bots + 1 + 9)
+    assert freed == stored(rows, link)
+    assert (freed.max_clicks, freed.click_limit) == (None, None)
 
 
 # What somebody else wrote meanwhile, and whether a change of title, of status, of title by revision then holds.

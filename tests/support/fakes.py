@@ -61,8 +61,8 @@ class FakeLinkStore:
         link = self.links.get(short_code)
         if link is None or link.created_at != created_at:
             return LateClicks(0, len(missing))
-        (day,) = {at // DAY for at in clicks.values()}
-        clicked = _clicked(link, len(missing), None if are_bots else day)
+        days = {at // DAY for at in clicks.values()}
+        clicked = _clicked(link, len(missing), None if are_bots else min(days)) if missing else link
         if are_bots and link.click_limit is not None:
             clicked = replace(clicked, click_limit=link.click_limit + len(missing))
         self._put(clicked)
@@ -72,7 +72,9 @@ class FakeLinkStore:
     def move_days(self, link: Link, before: int) -> bool:
         self._begin("move_days")
         row = self.links.get(link.short_code)
-        moved = {day: clicks for day, clicks in link.days.items() if day < before}
+        old = sorted(day for day in link.days if day < before)
+        moved = {day: link.days[day] for day in old[:100]}
+        before = old[100] if len(old) > len(moved) else before
         if row is None or row.created_at != link.created_at or not moved or not moved.items() <= row.days.items():
             return False
         past = self.past.setdefault((link.short_code, link.created_at), {})

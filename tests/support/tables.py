@@ -55,7 +55,8 @@ class Tables:
     def store(self) -> LinksTable:
         """The links as the functions know them, for such an invocation."""
         service = self.service
-        return LinksTable(service, self.links, EphemeralTable(service, self.ephemeral))
+        durable = DurableTable(service, self.durable)
+        return LinksTable(service, self.links, EphemeralTable(service, self.ephemeral), durable)
 
     def put(self, *links: Link) -> None:
         """Write links as they are, whatever stands there."""

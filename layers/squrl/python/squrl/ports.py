@@ -112,7 +112,7 @@ class LinkStore(Protocol):
     def move_days(self, link: Link, before: int) -> bool:
         """Move a link's days before one out of its row, to where `past_days` finds them; tell whether it was done.
 
-        It isn't done if the row isn't as in `link` any more.
+        The oldest hundred are moved, and no more. It isn't done if the row isn't as in `link` any more.
         """
 
     def past_days(self, link: Link) -> Mapping[int, int]:

@@ -23,6 +23,7 @@ URL_INDEX = "original-url-index"
 OWNER_INDEX = "owner-index"
 FOUND = 25  # entries of the index that are looked at for one destination
 ATTEMPTS = 5
+MOVED = 100  # days, in one transaction: a condition has at most 300 operators
 SECRET_ROW = "#secret"  # noqa: S105 (the key of the secret's row: no code can be that)
 
 # `now` is the caller's clock. The table's TTL only collects, hours or days later, so every condition compares with the
@@ -141,7 +142,9 @@ class LinksTable:
     def move_days(self, link: Link, before: int) -> bool:
         """See `LinkStore.move_days`. One transaction: the days are in the row, or where they are moved to."""
         durable = self._needed(self._durable)
-        moved = {day: clicks for day, clicks in link.days.items() if day < before}
+        old = sorted(day for day in link.days if day < before)
+        moved = {day: link.days[day] for day in old[:MOVED]}
+        before = before if len(old) == len(moved) else old[MOVED]
         names = {day_name(day): clicks for day, clicks in moved.items()}
         row = {
             "TableName": self._name,
