@@ -1,4 +1,4 @@
-"""GET and HEAD /{short_code}: send the visitor on, and count the click of a GET."""
+"""/{short_code}: send the visitor on, and count the click of a GET; with a ``+`` behind it, say where it leads."""
 
 import gc
 
@@ -6,6 +6,7 @@ gc.disable()  # modules aren't garbage, so looking through them while they load 
 
 import os
 import time
+from dataclasses import replace
 from typing import Any
 
 from squrl import telemetry
@@ -36,19 +37,36 @@ RECENT = RecentLinks()
 @telemetry.observed
 def lambda_handler(event: Any, invocation: Invocation) -> Any:  # noqa: ANN401 (an event may be any JSON)
     """Answer one event: an HTTP API's, or a direct invocation with a ``short_code``."""
-    return answer(event, invocation, OPERATIONS, SETTINGS)
+    return answer(event, invocation, OPERATIONS, SETTINGS, SETTINGS)
 
 
 def visit(request: Request, invocation: Invocation) -> Response:
     """Send a visitor on, and count the click; a bot doesn't learn where a link with a limit leads."""
+    if request.is_preview:
+        return preview(request, invocation)
     purposes = (request.header(name) for name in ("sec-purpose", "purpose", "x-moz"))
     visitor = Visitor.BOT if is_bot(request.header("user-agent"), *purposes) else Visitor.PERSON
     followed, now = _follow(request.short_code(), invocation, visitor)
-    return _page(followed) if followed.is_withheld else _redirect(followed.destination(), now, request)
+    if followed.is_withheld:
+        return _page(followed)
+    return _redirect(followed.destination(), now, request)
+
+
+def preview(request: Request, invocation: Invocation) -> Response:
+    """Say where a link leads, and count nothing; one with a limit keeps it to itself."""
+    followed, _ = _follow(request.short_code(), invocation, Visitor.ONLOOKER)
+    link = followed.destination()
+    if request.prefers_page:
+        return _page(followed)
+    original_url = None if followed.is_withheld else link.kind.original_url
+    body = {"short_code": link.short_code, "original_url": original_url, "created_at": link.created_at}
+    return Response(200, body, NO_STORE | {"Vary": "Accept"})
 
 
 def probe(request: Request, invocation: Invocation) -> Response:
     """Tell where a link leads, and count nothing."""
+    if request.is_preview:
+        return replace(preview(request, invocation), body=None)
     followed, now = _follow(request.short_code(), invocation, Visitor.ONLOOKER)
     return Response(200, headers=NO_STORE) if followed.is_withheld else _redirect(followed.destination(), now, request)
 
@@ -117,9 +135,9 @@ def _headers(link: Link, request: Request) -> dict[str, str]:
 
 
 def _page(followed: Followed) -> Response:
-    from squrl.web.pages import withheld  # noqa: PLC0415 (few visitors need it, and all would wait for it)
+    from squrl.web.pages import preview, withheld  # noqa: PLC0415 (few visitors need one, and all would wait for it)
 
-    return withheld(followed.destination())
+    return (withheld if followed.is_withheld else preview)(followed.destination(), SETTINGS)
 
 
 def any_path(request: Request, invocation: Invocation) -> Response:

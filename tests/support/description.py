@@ -11,7 +11,7 @@ from requests.structures import CaseInsensitiveDict
 
 from tests.support.functions import ROOT
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "functions" / "pages" / "static" / "openapi.yaml").read_text())
 
 
 @cache

@@ -124,24 +124,44 @@ def follow(short_code: str, now: int, ports: Ports, visitor: Visitor) -> Followe
     Throttled, Unavailable
         If the store could not even be read.
     """
-    unknown = NotFound("There is no link with this code")
-    if not codes.is_well_formed(short_code) or codes.is_reserved(short_code):
-        return Followed(None, miss=unknown)
-    ports.domains.refresh()
     if visitor is Visitor.ONLOOKER:
-        link, outcome, failure = ports.store.get(short_code), Outcome.NONE, None
-    else:
-        link, outcome, failure = _count(short_code, now, ports, is_bot=visitor is Visitor.BOT)
+        return look(short_code, now, ports.store, ports.domains)
+    if not _may_exist(short_code):
+        return _unknown()
+    ports.domains.refresh()
+    link, outcome, failure = _count(short_code, now, ports, is_bot=visitor is Visitor.BOT)
     if failure:
         return Followed(None, outcome, failure)
+    followed = _judged(link, outcome, now, ports.domains)
+    return followed._replace(is_withheld=False) if visitor is Visitor.PERSON else followed
+
+
+def look(short_code: str, now: int, store: LinkStore, domains: DomainPolicy) -> Followed:
+    """Find the link that has a code, and count nothing. The rest is as with `follow`."""
+    if not _may_exist(short_code):
+        return _unknown()
+    domains.refresh()
+    return _judged(store.get(short_code), Outcome.NONE, now, domains)
+
+
+def _may_exist(short_code: str) -> bool:
+    return codes.is_well_formed(short_code) and not codes.is_reserved(short_code)
+
+
+def _unknown(outcome: Outcome = Outcome.NONE) -> Followed:
+    return Followed(None, outcome, NotFound("There is no link with this code"))
+
+
+def _judged(link: Link | None, outcome: Outcome, now: int, domains: DomainPolicy) -> Followed:
+    """Return what somebody gets of a link who may not learn where one with a limit leads."""
     if link is None:
-        return Followed(None, outcome, unknown)
+        return _unknown(outcome)
     # A click that was counted was let through, though it may be the one that used the link up.
     if outcome is not Outcome.COUNTED and not link.is_live(now):
         return Followed(link, outcome, Gone("The link has expired, is used up or was taken down"))
-    if not ports.domains.current().permits(link.kind.original_url):
+    if not domains.current().permits(link.kind.original_url):
         return Followed(link, outcome, Gone("Links to this domain were disabled"))
-    return Followed(link, outcome, is_withheld=link.max_clicks is not None and visitor is not Visitor.PERSON)
+    return Followed(link, outcome, is_withheld=link.max_clicks is not None)
 
 
 def _count(short_code: str, now: int, ports: Ports, *, is_bot: bool) -> _Count:

@@ -10,7 +10,11 @@ _QUEUE_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]
 _KEY_ID = re.compile(r"[A-Za-z0-9-]*")
 _DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
 MAX_AGE = 86_400  # seconds: what a browser keeps longer than a day, nobody can take back
+ACCESS = ("key", "anyone")  # who may create
 _BASE_URL = re.compile(r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?")
+_PAGE_URL = re.compile(r"(https?://[!-~]+)?")
+_CONTACT = re.compile(r"((mailto:|https://)[!-~]+)?")
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 
 
 class SettingsError(ValueError):
@@ -106,7 +110,33 @@ class LinkSettings(ApiSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RedirectSettings(LinkSettings):
+class PageSettings(ApiSettings):
+    """What the functions need besides that show pages.
+
+    Attributes
+    ----------
+    service_name : str
+        What the pages call the service.
+    service_color : str
+        The pages' colour, such as ``#1f6f54``.
+    not_found_url : str
+        Where browsers are sent that ask for a link that isn't there; empty for the page that says so.
+    """
+
+    service_name: str
+    service_color: str
+    not_found_url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _COLOR.fullmatch(self.service_color):
+            raise SettingsError("SERVICE_COLOR must be a # and six hexadecimal digits")
+        if not _PAGE_URL.fullmatch(self.not_found_url):
+            raise SettingsError("NOT_FOUND_URL must be empty, or a URL of http or https")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedirectSettings(LinkSettings, PageSettings):
     """What the redirect function needs besides.
 
     Attributes
@@ -124,26 +154,17 @@ class RedirectSettings(LinkSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MakerSettings(ApiSettings):
-    """What the functions need besides that make links.
+class ShortUrlSettings(ApiSettings):
+    """What the functions need besides that answer short URLs.
 
     Attributes
     ----------
     base_url : str
         What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
         the host that the caller used.
-    allow_private_destinations : bool
-        Whether links may lead to private addresses and names.
-    store_creator_ip : bool
-        Whether a link keeps the address of its creator.
-    cors_origin : str
-        Whose web pages may call the API; ``*`` for all, empty for none.
     """
 
     base_url: str
-    allow_private_destinations: bool
-    store_creator_ip: bool
-    cors_origin: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -157,6 +178,53 @@ class MakerSettings(ApiSettings):
         """Where the stack is known to answer; short URLs start with the first of them."""
         domain = f"https://{self.domain_name}" if self.domain_name else ""
         return tuple(origin for origin in (self.base_url, domain) if origin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PagesSettings(ShortUrlSettings, PageSettings):
+    """What the function of pages needs besides.
+
+    Attributes
+    ----------
+    create_access : str
+        Who may create: ``key``, or ``anyone``.
+    home_url : str
+        Where visitors of ``/`` are sent; empty for the web page.
+    security_contact : str
+        Whom to tell of a weakness: a ``mailto:`` or ``https:`` URL; empty where nobody is named.
+    """
+
+    create_access: str
+    home_url: str
+    security_contact: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.create_access not in ACCESS:
+            raise SettingsError("CREATE_ACCESS must be key or anyone")
+        if not _PAGE_URL.fullmatch(self.home_url):
+            raise SettingsError("HOME_URL must be empty, or a URL of http or https")
+        if not _CONTACT.fullmatch(self.security_contact):
+            raise SettingsError("SECURITY_CONTACT must be empty, or start with mailto: or https://")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakerSettings(ShortUrlSettings):
+    """What the functions need besides that make links.
+
+    Attributes
+    ----------
+    allow_private_destinations : bool
+        Whether links may lead to private addresses and names.
+    store_creator_ip : bool
+        Whether a link keeps the address of its creator.
+    cors_origin : str
+        Whose web pages may call the API; ``*`` for all, empty for none.
+    """
+
+    allow_private_destinations: bool
+    store_creator_ip: bool
+    cors_origin: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,7 +255,7 @@ class CreateSettings(MakerSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.create_access not in {"key", "anyone"}:
+        if self.create_access not in ACCESS:
             raise SettingsError("CREATE_ACCESS must be key or anyone")
         if not _KEY_ID.fullmatch(self.client_key_id):
             raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")

@@ -6,6 +6,7 @@ requests, and redirect loads nothing that it doesn't use.
 
 import hmac
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from squrl import telemetry
@@ -20,7 +21,7 @@ from squrl.errors import (
 )
 from squrl.invocation import Invocation
 from squrl.ports import Throttled, Unavailable
-from squrl.settings import ApiSettings
+from squrl.settings import ApiSettings, PageSettings
 from squrl.web.request import Request, UnknownEventError
 from squrl.web.response import Response, failure
 
@@ -33,6 +34,7 @@ def answer(
     invocation: Invocation,
     operations: Operations,
     settings: ApiSettings,
+    page_settings: PageSettings | None = None,
 ) -> Any:  # noqa: ANN401 (a direct invocation's result may be any JSON)
     """Answer one event by the operation of its route, in the form that its kind of event asks for.
 
@@ -48,6 +50,8 @@ def answer(
         By route: the API's route key, or `request.DIRECT`.
     settings : ApiSettings
         The function's.
+    page_settings : PageSettings or None
+        What pages look like, where visitors ask: who prefers a page gets one that tells of an error.
     """
     has_domain = settings.domain_name != ""
     try:
@@ -58,6 +62,8 @@ def answer(
         telemetry.record_error(refusal)
         return failure(refusal).to_http(has_domain=has_domain)
     response = _response(request, invocation, operations, settings.origin_secret)
+    if page_settings and response.status >= 400:  # noqa: PLR2004 (where errors begin)
+        response = _shown(response, request, page_settings)
     return response.to_http(has_domain=has_domain) if request.is_http else response.to_direct()
 
 
@@ -68,6 +74,14 @@ def _response(request: Request, invocation: Invocation, operations: Operations, 
         return operations.get(request.route, _unknown_route)(request, invocation)
 
     return attempt(operate)
+
+
+def _shown(response: Response, request: Request, settings: PageSettings) -> Response:
+    if not request.prefers_page:
+        return replace(response, headers={**response.headers, "Vary": "Accept"})
+    from squrl.web import pages  # noqa: PLC0415 (few visitors need them, and all would wait for them)
+
+    return pages.problem(response, settings)
 
 
 def attempt(operation: Callable[[], Response]) -> Response:

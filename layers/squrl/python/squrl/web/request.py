@@ -23,6 +23,8 @@ MAX_BODY = 32 * 1024  # bytes
 # What stands behind a code that was copied from a text, and that no code can have. Read backwards: a search would begin
 # anew at each of many brackets.
 _BEHIND_CODE = re.compile(r"[/\s.,;:!?)\]}>'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a]*")
+_PREVIEW = "+"
+_QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*")
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -145,7 +147,27 @@ class Request:
         return frozenset(map(int, re.findall(r'(?:W/)?"([0-9]{1,9})"', value)))
 
     def short_code(self) -> str:
-        """Return the code in the path, which the API has decoded, without what people copy along with it."""
+        """Return the code in the path, without what people copy along with it, and without the ``+`` of a preview."""
+        return self._copied().removesuffix(_PREVIEW)
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether who asks wants to know where a link leads before following it: one ``+`` stands behind the code."""
+        return self._copied().endswith(_PREVIEW)
+
+    @property
+    def prefers_page(self) -> bool:
+        """Whether the caller would rather have HTML than JSON (``Accept``: RFC 9110, section 12.5.1)."""
+        ranges = dict(map(_media_range, self.header("accept").lower().split(",")))
+
+        def quality(*names: str) -> float:
+            return next((ranges[name] for name in names if name in ranges), 0.0)
+
+        page = quality("text/html", "text/*", "*/*")
+        return page > quality("application/json", "application/*", "*/*")
+
+    def _copied(self) -> str:
+        """Return what stands in the path, which the API has decoded, without what can't belong to a code."""
         code = _mapping(self._event.get("pathParameters")).get("short_code")
         path = self._event.get("rawPath")  # of the route $default, which takes what has a slash behind it
         text = code if isinstance(code, str) else path.removeprefix("/") if isinstance(path, str) else ""
@@ -244,6 +266,13 @@ def of_operator(event: Any, routes: Collection[str]) -> Request | None:  # noqa:
 def host_of(origin: str) -> str:
     """Return the host of a scheme, host and port, in lower case and without the port."""
     return re.sub(r":[0-9]+$", "", _host_and_port(origin))
+
+
+def _media_range(text: str) -> tuple[str, float]:
+    """Return what an ``Accept`` header's part names, and how much it is wanted."""
+    name, *parameters = text.split(";")
+    qualities = [float(found[1]) for found in map(_QUALITY.fullmatch, parameters) if found]
+    return name.strip(), next(iter(qualities), 1.0)
 
 
 def _host_and_port(origin: str) -> str:
