@@ -61,8 +61,9 @@ class SiteFiles:
         return Response(200, self._assets[asset], caching, _TYPES[parts[2]])
 
     def icon(self) -> Response:
-        """Return the icon for browsers that ask without having read a page."""
-        return Response(200, self._assets["icon.svg"], {"Cache-Control": "public, max-age=86400"}, _TYPES["svg"])
+        """Return the icon for browsers that ask without having read a page; it is in the usual colour."""
+        icon = (_FOLDER / "favicon.ico").read_bytes()
+        return Response(200, icon, {"Cache-Control": "public, max-age=86400"}, "image/x-icon")
 
     def description(self) -> Response:
         """Return the API's description (OpenAPI)."""

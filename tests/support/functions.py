@@ -36,6 +36,7 @@ FOLDERS = {
     "redirect": "RedirectFunction",
     "count_clicks": "CountClicksFunction",
     "manage_links": "ManageLinksFunction",
+    "pages": "PagesFunction",
 }
 ACCOUNT = {
     "AWS_DEFAULT_REGION": "us-east-1",

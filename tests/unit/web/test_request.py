@@ -142,7 +142,7 @@ def test_given_a_cdn_when_asked_for_the_client_then_it_is_the_cdns(viewer, addre
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        *((text, text) for text in ("b3xK9mP", "a/b \u00fc", "", "~", "a+", "-_-", ".a", "/a", "a.b", "a" * 512)),
+        *((text, text) for text in ("b3xK9mP", "a/b \u00fc", "", "~", "+a", "-_-", ".a", "/a", "a.b", "a" * 512)),
         *(
             (f"b3xK9mP{behind}", "b3xK9mP")
             for behind in ("/", "//", ".,;:!?", ")]}>", "'\"", " \t\n\u00a0", "/." * 200)
@@ -162,6 +162,50 @@ def test_given_a_code_as_people_copy_it_when_asked_for_then_it_is_what_can_be_on
     by_default = Request(http(routeKey="$default", rawPath=f"/{text}")).short_code()
 
     assert (by_route, by_default) == (code, code)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "is_preview"),
+    [
+        ("abc+", "abc", True),
+        ("abc+/", "abc", True),
+        ("abc+).", "abc", True),
+        ("abc++", "abc+", True),
+        ("abc.+", "abc.", True),
+        ("+", "", True),
+        ("abc", "abc", False),
+        ("abc+x", "abc+x", False),
+    ],
+)
+def test_given_a_plus_behind_a_code_when_asked_for_then_it_means_a_preview(text, code, is_preview):
+    request = Request(http(pathParameters={"short_code": text}))
+
+    assert (request.short_code(), request.is_preview) == (code, is_preview)
+
+
+@pytest.mark.parametrize(
+    ("accept", "prefers_page"),
+    [
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", True),  # Chromium
+        ("text/html", True),
+        ("text/*", True),
+        ("TEXT/HTML ; Level=1 ; Q=0.9, application/json;q=0.8", True),
+        ("text/html, */*;q=0.1", True),
+        ("", False),
+        ("*/*", False),  # curl
+        ("application/json, text/plain, */*", False),  # axios
+        ("application/json", False),
+        ("text/html, application/json", False),
+        ("text/html;q=0.5, application/json;q=0.9", False),
+        ("text/html;q=0", False),
+        ("text/html;q=0, */*", False),
+        ("text/plain", False),
+        ("text/html;q=high", True),
+        (",;,=,q=1", False),
+    ],
+)
+def test_given_an_accept_header_when_read_then_a_page_is_for_who_prefers_one(accept, prefers_page):
+    assert with_headers(Accept=accept).prefers_page is prefers_page
 
 
 @pytest.mark.parametrize(

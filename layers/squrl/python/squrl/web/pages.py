@@ -5,12 +5,12 @@ They have no script and load nothing. Everything that came from somebody is esca
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from string import Template
-from urllib.parse import urlsplit
 
 from squrl.links import Link
 from squrl.settings import PageSettings
@@ -46,6 +46,7 @@ CURL = "M7 24c9 2 17-2 17-10 0-5-4-8-8-8s-7 3-7 6 2 5 5 5 4-2 4-4"
 _DRAWN = 'fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round"'
 MARK = f'<svg class="mark" viewBox="0 0 32 32" {_DRAWN} aria-hidden="true"><path d="{CURL}"/></svg>'
 
+_PARTS = re.compile("^([a-z]*:?/*)([^/?#]*)(.*)", re.DOTALL)
 _AGAIN = '<p><a class="button" href="">Try again</a></p>'
 
 
@@ -150,16 +151,16 @@ def _in_words(destination: str) -> str:
 
     The stored form has such a host in its ASCII form (``xn--``), which shows what looks alike and isn't.
     """
-    host = urlsplit(destination).hostname or ""
-    before, _, after = location(destination).partition(host)
+    scheme, host, rest = _PARTS.findall(location(destination))[0]
     spoken = ".".join(map(_decoded, host.split(".")))
     beside = f' <span class="quiet">(written as {escape(spoken)})</span>' if spoken != host else ""
-    return f"{escape(before)}<strong>{escape(host)}</strong>{escape(after)}{beside}"
+    return f"{escape(scheme)}<strong>{escape(host)}</strong>{escape(rest)}{beside}"
 
 
 def _decoded(label: str) -> str:
+    """Return a part of a host's name as people read it."""
     try:
-        return label[4:].encode().decode("punycode") if label.startswith("xn--") else label
+        return label.removeprefix("xn--").encode().decode("punycode") if label.startswith("xn--") else label
     except UnicodeError:
         return label
 
