@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 bin := .venv/bin
 sources := layers/squrl/python functions local cli bench tests
 
-.PHONY: help start test test-deploy faults fuzz bench load lint security audit format lock build deploy delete key revoke clean
+.PHONY: help start test test-web screenshots test-deploy faults fuzz bench load lint security audit format lock build deploy delete key revoke clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,17 @@ start: .venv/installed ## Start the API on 127.0.0.1:3000 and DynamoDB on 127.0.
 
 test: .venv/installed .local/fuzz/installed ## Run every test: unit, integration, end to end.
 	$(bin)/python -m pytest --cov --cov-report=term --cov-fail-under=95
+
+test-web: .venv/installed chromium ## Use the pages in Chromium, as people do.
+	$(bin)/python -m pytest tests/web
+
+screenshots: .venv/installed chromium ## Make the README's pictures of the pages anew.
+	$(bin)/python -m tests.web.screenshots
+
+.PHONY: chromium
+chromium: # Debian's, which Playwright drives
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install chromium >/dev/null; } \
+		|| { echo "Install Chromium first: sudo apt-get install chromium" >&2; exit 2; }
 
 test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator of AWS, and test what is there.
 	$(bin)/python -m pytest tests/deploy
