@@ -77,7 +77,7 @@ if __name__ == "__main__":
     ):
         create_tables(endpoint)
         made_key = fill(Tables(endpoint))
-        for port in sam_local("start-api", endpoint, Path(log, "log")):
+        for port in sam_local("start-api", endpoint, Path(folder, "log")):
             browser = launch(playwright)
             shoot(browser.new_page(base_url=f"http://127.0.0.1:{port}", viewport=SIZE), made_key)
             browser.close()
