@@ -14,7 +14,6 @@ RIGHT: dict[str, Any] = {"id": "a" * 32, "short_code": "abc", "created_at": "202
 OLD: dict[str, Any] = {"short_code": "abc", "created_at": "2026-11-22T10:30:00Z"}
 
 
-
 @pytest.mark.parametrize("is_bot", [False, True])
 def test_given_a_click_when_sent_and_read_then_it_is_the_same(is_bot):
     click = Click.on(a_link(), NOW, is_bot=is_bot)
