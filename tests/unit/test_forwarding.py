@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from typing import Any
 
 import ada_url
 import pytest
@@ -152,7 +153,7 @@ def functions():
     return Functions()
 
 
-def visited(functions: Functions, destination: str, query: str, event: str = "http", **kind: object) -> str:
+def visited(functions: Functions, destination: str, query: str, event: str = "http", **kind: Any) -> str:
     """Return the `Location` of a visit with a query; the event has it in both forms of API Gateway's."""
     link = a_link("hello-squrl", Kind(destination, "301", None, forward_query=True)._replace(**kind))
     functions.store = FakeLinkStore(link)
