@@ -416,7 +416,7 @@ def test_given_clicks_and_old_days_when_they_come_late_then_each_is_done_and_cou
     days = {TODAY - age: 1 for age in range(1, MAX_DAYS + 2)}
     link = functions.store.links[CODE] = a_link(CODE, days=days, click_count=len(days))
     clicks = [Click.on(link, NOW), Click.on(link, NOW - DAY), Click.on(link, NOW, is_bot=True)]
-    messages = [*clicks, OldDays(CODE, link.created_at)]
+    messages: list[Click | OldDays] = [*clicks, OldDays(CODE, link.created_at)]
     records = [{"messageId": str(at), "body": message.to_message()} for at, message in enumerate(messages)]
 
     answer = functions.invoke("count_clicks", {"Records": records})
