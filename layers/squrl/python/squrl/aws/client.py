@@ -20,7 +20,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from botocore.handlers import add_recursion_detection_header, add_retry_headers
-from botocore.parsers import ResponseParserError
+from botocore.parsers import JSONParser, ResponseParser, ResponseParserError, ResponseParserFactory
 from botocore.session import get_session
 
 from squrl.invocation import Invocation
@@ -44,6 +44,8 @@ _THROTTLED = frozenset(
 # What cancels a transaction for the moment.
 _CONTENTION = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
 
+_AS_THEY_COME = frozenset({"S", "N", "BOOL", "SS"})  # types of attributes that botocore doesn't decode
+
 
 class Timeouts(NamedTuple):
     """How long one attempt may take, in seconds."""
@@ -54,6 +56,24 @@ class Timeouts(NamedTuple):
 
 # DynamoDB answers in a few milliseconds, so a slow answer is a lost one. SQS and KMS are asked beside the request.
 TIMEOUTS = {"dynamodb": Timeouts(0.5, 1.0), "sqs": Timeouts(0.3, 0.5), "kms": Timeouts(0.3, 0.5)}
+
+
+class _RowParser(JSONParser):
+    """Takes a row as it comes, which is botocore's form of it unless it has bytes.
+
+    botocore would look at each attribute for every type that it could have: with the days in a link's row that is a
+    tenth of a redirect's processor time.
+    """
+
+    def _handle_map(self, shape: Any, value: Any) -> Any:  # noqa: ANN401 (botocore's)
+        if shape.value.name == "AttributeValue" and all(map(_AS_THEY_COME.issuperset, value.values())):
+            return value
+        return super()._handle_map(shape, value)  # type: ignore[misc]
+
+
+class _Parsers(ResponseParserFactory):
+    def create_parser(self, protocol_name: str) -> ResponseParser:
+        return _RowParser() if protocol_name == "json" else super().create_parser(protocol_name)
 
 
 @functools.cache
@@ -78,7 +98,9 @@ def connect(service: str, url: str | None = None) -> Any:  # noqa: ANN401 (each 
         parameter_validation=False,
     )
     endpoint = "://".join(urlsplit(url)[:2]) if url else None
-    client = get_session().create_client(service, config=config, endpoint_url=endpoint)
+    session = get_session()
+    session.register_component("response_parser_factory", _Parsers())
+    client = session.create_client(service, config=config, endpoint_url=endpoint)
     # Headers for AWS's statistics on retries, of which there are none, and against functions that start each other
     # through queues: a fifteenth of a redirect's processor time.
     client.meta.events.unregister("before-call", add_recursion_detection_header)
