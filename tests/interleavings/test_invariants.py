@@ -10,10 +10,10 @@ import pytest
 from squrl import codes, follow, manage, shorten
 from squrl.errors import Gone, NotFound
 from squrl.follow import Outcome, RecentLinks
-from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link
+from squrl.links import ACTIVE, DAY, DELETED, DISABLED, Kind, Link
 from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted, StoreError, Throttled, Unavailable
 from tests.interleavings import test_owners
-from tests.interleavings.invariants import Violation, check, derived, empty_queue
+from tests.interleavings.invariants import Violation, check, clicked, derived, empty_queue
 from tests.interleavings.scheduler import Caller, World
 from tests.interleavings.test_interleavings import EXPIRY, ONE_DAY, teams, worlds
 from tests.interleavings.test_owners import OURS, pairs
@@ -56,31 +56,49 @@ def renews_if(is_renewable: Callable[[Link, int], bool], *, writes: bool = True,
     return renew
 
 
-def counts_when_disabled(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
-    link = store.links.get(short_code)
-    if link is None:
-        return NotCounted(None)
-    store.links[short_code] = replace(link, click_count=link.click_count + 1)
-    return Counted(store.links[short_code])
+def counts_if(is_countable: Callable[[Link, bool], bool], count: Callable[[Link, int, bool], Link]) -> Any:
+    def count_click(store: FakeLinkStore, short_code: str, now: int, *, is_bot: bool = False) -> Counted | NotCounted:
+        link = store.links.get(short_code)
+        if link is None or not is_countable(link, is_bot):
+            return NotCounted(link)
+        store.links[short_code] = count(link, now // DAY, is_bot)
+        return Counted(store.links[short_code])
+
+    return count_click
 
 
-def tells_what_it_does_not_count(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
+def as_it_should(link: Link, day: int, is_bot: bool) -> Link:
+    return clicked(link, 1, None if is_bot else day)
+
+
+def tells_what_it_does_not_count(
+    store: FakeLinkStore, short_code: str, now: int, *, is_bot: bool = False
+) -> Counted | NotCounted:
     link = store.links.get(short_code)
     return Counted(link) if link is not None and link.is_live(now) else NotCounted(link)
 
 
-def forgets_late_clicks(store: FakeLinkStore, short_code: str, created_at: str, clicks: Any) -> LateClicks:
-    link = store.links.get(short_code)
-    if link is None or link.created_at != created_at:
-        return LateClicks(0, len(clicks))
-    store.links[short_code] = replace(link, click_count=link.click_count + len(clicks))
-    return LateClicks(len(clicks), 0)
+def adds_late(
+    count: Callable[[Link, int, int | None], Link], *, remembers: bool = True, brings_back: bool = False
+) -> Any:
+    """Return how late clicks are added by `count`, which takes the link, how many there are, and their day."""
 
+    def add_clicks(
+        store: FakeLinkStore, short_code: str, created_at: str, clicks: Any, *, are_bots: bool = False
+    ) -> LateClicks:
+        missing = clicks.keys() - store.late_clicks
+        link = store.links.get(short_code)
+        if link is None and brings_back:
+            link = Link(short_code, ONE_DAY, created_at, None)
+        if link is None or link.created_at != created_at:
+            return LateClicks(0, len(missing))
+        if missing:
+            day = min(clicks.values()) // DAY
+            store.links[short_code] = count(link, len(missing), None if are_bots else day)
+            store.late_clicks |= missing if remembers else set()
+        return LateClicks(len(missing), 0)
 
-def brings_a_row_back(store: FakeLinkStore, short_code: str, created_at: str, clicks: Any) -> LateClicks:
-    link = store.links.get(short_code) or Link(short_code, ONE_DAY, created_at, None)
-    store.links[short_code] = replace(link, click_count=link.click_count + len(clicks))
-    return LateClicks(len(clicks), 0)
+    return add_clicks
 
 
 def shares_if(is_shared: Callable[[Link, Link], bool], is_gone: Callable[[Link, Link], bool]) -> Any:
@@ -92,8 +110,8 @@ def shares_if(is_shared: Callable[[Link, Link], bool], is_gone: Callable[[Link, 
     return decide
 
 
-def counts_as_a_change(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
-    counted = count_click(store, short_code, now)
+def counts_as_a_change(store: FakeLinkStore, short_code: str, now: int, **options: Any) -> Counted | NotCounted:
+    counted = count_click(store, short_code, now, **options)
     if isinstance(counted, Counted):
         store.links[short_code] = replace(counted.link, revision=counted.link.revision + 1)
     return counted
@@ -176,11 +194,13 @@ def is_own_and_disabled(holder: Link, link: Link) -> bool:
     return is_same(holder, link) and holder.status == DISABLED
 
 
-def repeats_a_click(short_code: str, now: int, ports: follow.Ports) -> tuple[Link | None, Outcome, StoreError | None]:
+def repeats_a_click(
+    short_code: str, now: int, ports: follow.Ports, *, is_bot: bool
+) -> tuple[Link | None, Outcome, StoreError | None]:
     try:
-        counted = ports.store.count_click(short_code, now)
+        counted = ports.store.count_click(short_code, now, is_bot=is_bot)
     except Unavailable:
-        return count(short_code, now, ports)
+        return count(short_code, now, ports, is_bot=is_bot)
     return counted.link, Outcome.COUNTED if isinstance(counted, Counted) else Outcome.NONE, None
 
 
@@ -231,15 +251,30 @@ FAULTS: list[tuple[str, Any, str, Any]] = [
         "collect_at",
         property(lambda link: link.expires_at),
     ),
-    ("a click is counted once, on a live link", FakeLinkStore, "count_click", counts_when_disabled),
+    (
+        "a click is counted once, on a live link",
+        FakeLinkStore,
+        "count_click",
+        counts_if(lambda link, is_bot: True, as_it_should),
+    ),
     ("what is told to be counted is counted", FakeLinkStore, "count_click", tells_what_it_does_not_count),
-    ("a late click is counted once, and for its own link", FakeLinkStore, "add_clicks", forgets_late_clicks),
-    ("what isn't there comes by a claim alone, with no clicks", FakeLinkStore, "add_clicks", brings_a_row_back),
+    (
+        "a late click is counted once, and for its own link and day",
+        FakeLinkStore,
+        "add_clicks",
+        adds_late(clicked, remembers=False),
+    ),
+    (
+        "what isn't there comes by a claim alone, with no clicks",
+        FakeLinkStore,
+        "add_clicks",
+        adds_late(clicked, brings_back=True),
+    ),
     (
         "a click in the queue is counted once, however often it comes",
         FakeLinkStore,
         "add_clicks",
-        lambda store, short_code, created_at, clicks: LateClicks(0, len(clicks)),
+        lambda store, short_code, created_at, clicks, are_bots: LateClicks(0, len(clicks)),
     ),
     ("what is told to be queued is in the queue", World, "_send", lambda world, click: (True, world)),
     # Shortening's
