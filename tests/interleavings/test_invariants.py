@@ -12,11 +12,11 @@ from squrl.errors import Gone, NotFound
 from squrl.follow import Outcome, RecentLinks
 from squrl.links import ACTIVE, DAY, DELETED, DISABLED, Kind, Link
 from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted, StoreError, Throttled, Unavailable
-from tests.interleavings import test_owners
+from tests.interleavings import test_links_of_owners
 from tests.interleavings.invariants import Violation, check, clicked, derived, empty_queue
 from tests.interleavings.scheduler import Caller, World
 from tests.interleavings.test_interleavings import EXPIRY, ONE_DAY, teams, worlds
-from tests.interleavings.test_owners import OURS, pairs
+from tests.interleavings.test_links_of_owners import OURS, pairs
 from tests.support.fakes import FakeLinkStore
 
 read = RecentLinks.read
@@ -422,6 +422,6 @@ def test_given_a_fault_in_managing_when_gone_through_then_its_rule_is_broken(
     monkeypatch, world, rule, where, name, fault
 ):
     monkeypatch.setattr(where, name, fault)
-    world = test_owners.worlds(OURS)[world]
+    world = test_links_of_owners.worlds(OURS)[world]
 
     assert is_broken(rule, ((world, team) for team in pairs(world, OURS)))
