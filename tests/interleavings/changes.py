@@ -70,6 +70,8 @@ def as_asked(about: Management, link: Link) -> Link:
 def managers(order: Order) -> str | None:
     """Whoever managed a link was told the truth."""
     for caller, outcome in order.outcomes.items():
+        if caller.about is None:
+            continue
         entries = zip(caller.about, outcome, strict=True) if is_bulk(caller) else [(caller.about, outcome)]
         for about, result in entries:
             broken = _manager(order, caller, about, result) if isinstance(about, Management) else None

@@ -10,7 +10,7 @@ from typing import Any
 from squrl import codes
 from squrl.clicks import Click
 from squrl.errors import ConflictError, Gone, NotFound
-from squrl.follow import Outcome, Visitor
+from squrl.follow import Followed, Outcome, Visitor
 from squrl.late_clicks import Batch, do_later
 from squrl.links import ACTIVE, DAY, DELETED, DISABLED, Kind, Link
 from squrl.ports import Claimed, Counted, StoreError
@@ -59,7 +59,7 @@ def check_step(step: Step) -> None:
             if rule:
                 raise Violation(rule, step)
         if step.before.past is not step.after.past:
-            check_past(step)
+            _check_past(step)
     if isinstance(step.answer, Counted) and clicks_of(step) != 1:
         raise Violation("what is told to be counted is counted", step)
 
@@ -180,7 +180,7 @@ def _broken_sum(step: Step, old: Link | None, new: Link | None) -> str | None:
     return None if is_right else "all clicks are bots', or of a day, or were there before days were"
 
 
-def check_past(step: Step) -> None:
+def _check_past(step: Step) -> None:
     """Check that of the days that left their rows only the link's change that is moved."""
     moved = step.call.args[0]
     own = moved.short_code, moved.created_at
@@ -232,6 +232,8 @@ def _requests(order: Order) -> list[tuple[Caller, Request, Any]]:
     """Return who asked for what link, and what came of it; an entry of a bulk is a request."""
     found = []
     for caller, outcome in order.outcomes.items():
+        if caller.about is None:
+            continue
         entries = zip(caller.about, outcome, strict=True) if is_bulk(caller) else [(caller.about, outcome)]
         found += [(caller, about, result) for about, result in entries if isinstance(about, Request)]
     return found
@@ -392,28 +394,37 @@ def is_anothers(row: Link | None, kind: Kind) -> bool:
 def _visitors(order: Order, visits: list[tuple[list[World], Visit]]) -> str | None:
     """Each visitor was sent where the code led while the visitor's process was at work, or was told why not."""
     for worlds, visit in visits:
-        short_code, now, result = visit[:3]
-        rows = [world.links.get(short_code) for world in worlds]
-        if visit.failure or isinstance(result, StoreError):
-            is_limited = any(row is not None and row.max_clicks for row in rows)
-            if not (order.has_fault or (visit.is_throttled and is_limited)):
-                return "a visitor is sent away only if the store fails"
-            continue
-        link = result.link
-        if result.miss is None:
-            places = [(row.kind, row.created_at) for row in rows if row is not None and row.is_live(now)]
-            if link is None or (link.kind, link.created_at) not in places or not _may_be_sent_on(visit, link):
-                return "no visitor is led to where the code doesn't lead"
-            if link.max_clicks is not None and not (result.is_withheld or result.outcome is Outcome.COUNTED):
-                return "who is sent on by a link with a limit is counted"
-            if result.is_withheld != (link.max_clicks is not None and visit.visitor is not Visitor.PERSON):
-                return "bots don't learn where a link with a limit leads, and people do"
-        elif isinstance(result.miss, NotFound):
-            if None not in rows:
-                return "a visitor is told that there is no link only if there is none"
-        elif all(row is not None and row.is_live(now) for row in rows):
-            return "a visitor is told that a link is gone only if it is"
+        broken = _visitor(order, [world.links.get(visit.short_code) for world in worlds], visit)
+        if broken:
+            return broken
     return None
+
+
+def _visitor(order: Order, rows: list[Link | None], visit: Visit) -> str | None:
+    result = visit.result
+    if isinstance(result, StoreError) or visit.failure:
+        is_limited = any(row is not None and row.max_clicks for row in rows)
+        has_failed = order.has_fault or (visit.is_throttled and is_limited)
+        return None if has_failed else "a visitor is sent away only if the store fails"
+    if result.miss is None:
+        return _visitor_sent_on(rows, visit, result)
+    if isinstance(result.miss, NotFound):
+        return None if None in rows else "a visitor is told that there is no link only if there is none"
+    is_gone = not all(row is not None and row.is_live(visit.now) for row in rows)
+    return None if is_gone else "a visitor is told that a link is gone only if it is"
+
+
+def _visitor_sent_on(rows: list[Link | None], visit: Visit, result: Followed) -> str | None:
+    """Hold a visitor who is told of a live link against the rules."""
+    link = result.link
+    places = [(row.kind, row.created_at) for row in rows if row is not None and row.is_live(visit.now)]
+    if link is None or (link.kind, link.created_at) not in places or not _may_be_sent_on(visit, link):
+        return "no visitor is led to where the code doesn't lead"
+    is_limited = link.max_clicks is not None
+    if is_limited and not (result.is_withheld or result.outcome is Outcome.COUNTED):
+        return "who is sent on by a link with a limit is counted"
+    is_withheld = is_limited and visit.visitor is not Visitor.PERSON
+    return None if result.is_withheld == is_withheld else "bots don't learn where a link with a limit leads"
 
 
 def _may_be_sent_on(visit: Visit, link: Link) -> bool:
@@ -426,8 +437,8 @@ def _readers(order: Order) -> str | None:
     """Whoever reads statistics is told what there was when the row was read."""
     for caller, outcome in order.outcomes.items():
         if isinstance(outcome, Statistics):
-            (world,) = (step.before for step in order.steps if step.caller is caller and step.call.method == "get"
-                        and not step.fault)
+            own = (step for step in order.steps if step.caller is caller and step.call.method == "get")
+            (world,) = (step.before for step in own if not step.fault)
             link, days = outcome
             if (link, +Counter(days)) != (world.links.get(link.short_code), world.days(link)):
                 return "a reader is told of every day as it was, once"
@@ -456,14 +467,15 @@ def _clicks_told(order: Order, clicks: list[Outcome]) -> str | None:
 def _clicks_queued(order: Order, clicks: list[Outcome]) -> str | None:
     """Whatever is in the queue at the end is counted once, or its link is no more."""
     queued, unknown = clicks.count(Outcome.QUEUED), clicks.count(Outcome.UNCERTAIN)
-    messages = dict.fromkeys(order.last.clicks)
-    if not queued <= len(messages) - len(order.first.clicks) <= queued + unknown:
+    first, last = order.first.clicks, order.last.clicks
+    messages = dict.fromkeys(last)
+    if not queued <= len(messages) - len(first) <= queued + unknown:
         return "what is told to be queued is in the queue"
-    if order.last.clicks == order.first.clicks and order.last.late_clicks == order.first.late_clicks:
+    if last == first and order.last.late_clicks == order.first.late_clicks:
         return None
     waiting = [click for click in messages if click.id not in order.last.late_clicks]
     countable = [click for click in waiting if is_there(order.last, click.short_code, click.created_at)]
-    added = empty_queue(tuple(order.last.links.values()), order.last.late_clicks, order.last.clicks)
+    added = empty_queue(tuple(order.last.links.values()), order.last.late_clicks, last)
     return None if added == (len(countable), 0) else "a click in the queue is counted once, however often it comes"
 
 

@@ -361,8 +361,9 @@ def orders(
             if isinstance(call, Done):
                 continue
             is_complete = False
+            answered = now.answer(call)
             for fault in (None, *(_FAULTS.get(call.method, _USUAL) if left else ())):
-                step, following = _take(now, caller, state, call, fault, world)
+                step, following = _take(now, caller, state, call, fault, world, answered)
                 check(step)
                 yield from go(step.after, states | {caller: following}, (*steps, step), left - bool(fault))
         if is_complete:
@@ -386,7 +387,7 @@ def in_order(world: World, *turns: Caller) -> Order:
         if isinstance(call, Done):
             raise ValueError(f"{caller.name} has ended")  # noqa: TRY004 (no argument has a wrong type)
         now = steps[-1].after if steps else world
-        step, states[caller] = _take(now, caller, states[caller], call, None, world)
+        step, states[caller] = _take(now, caller, states[caller], call, None, world, now.answer(call))
         steps.append(step)
     return _order(world, tuple(steps), states)
 
@@ -402,13 +403,19 @@ def _order(first: World, steps: tuple[Step, ...], states: Mapping[Caller, _State
 
 
 def _take(
-    world: World, caller: Caller, state: _State, call: Call, fault: Fault | None, first: World
+    world: World,
+    caller: Caller,
+    state: _State,
+    call: Call,
+    fault: Fault | None,
+    first: World,
+    answered: tuple[Any, World],
 ) -> tuple[Step, _State]:
-    """Have one call answered, or not; return the step, and how far the caller is then."""
+    """Tell a caller the answer to its call, or another one; return the step, and how far the caller is then."""
     if fault is Fault.BEHIND:
         answer, _ = first.answer(call)
         return Step(caller, call, fault, answer, world, world), _State(state.position.then(answer))
-    answer, changed = world.answer(call)
+    answer, changed = answered
     after = changed if fault is None or fault.is_applied else world
     if fault is not None and fault.is_repeated:
         step = Step(caller, call, fault, None, world, after)
