@@ -11,7 +11,7 @@ from squrl import codes
 from squrl.clicks import Click
 from squrl.errors import ConflictError, Gone, NotFound
 from squrl.follow import Followed, Outcome, Visitor
-from squrl.late_clicks import Batch, do_later
+from squrl.late_clicks import OLDEST_CLICK, Batch, do_later
 from squrl.links import ACTIVE, DAY, DELETED, DISABLED, Kind, Link
 from squrl.ports import Claimed, Counted, StoreError
 from squrl.shorten import Shortened
@@ -277,7 +277,7 @@ def _creator(order: Order, caller: Caller, request: Request, outcome: Any) -> st
         return None if is_true else "a creator is told that its link is disabled only if it is"
     if isinstance(outcome, ConflictError):
         rows = [world.links.get(custom_code or "") for world in worlds]
-        is_true = any(row is not None and row.kind != kind for row in rows)
+        is_true = any(row is not None and (row.kind != kind or row.max_clicks is not None) for row in rows)
         return None if is_true else "a creator is told that its code is taken only if it is"
     has_fault = any(step.fault for step in order.steps if step.caller is caller)
     # Between a request's finding its link and titling it, somebody took it down.
@@ -474,7 +474,9 @@ def _clicks_queued(order: Order, clicks: list[Outcome]) -> str | None:
     if last == first and order.last.late_clicks == order.first.late_clicks:
         return None
     waiting = [click for click in messages if click.id not in order.last.late_clicks]
-    countable = [click for click in waiting if is_there(order.last, click.short_code, click.created_at)]
+    oldest = later(last) - OLDEST_CLICK
+    there = (click for click in waiting if is_there(order.last, click.short_code, click.created_at))
+    countable = [click for click in there if click.clicked_at >= oldest]
     added = empty_queue(tuple(order.last.links.values()), order.last.late_clicks, last)
     return None if added == (len(countable), 0) else "a click in the queue is counted once, however often it comes"
 
@@ -485,9 +487,13 @@ def empty_queue(links: tuple[Link, ...], known: frozenset[str], messages: tuple[
     store = FakeLinkStore(*links)
     store.late_clicks = set(known)
     bodies = {str(number): click.to_message() for number, click in enumerate(messages)}
-    now = max(click.clicked_at for click in messages) + LATER
-    first, again = (do_later(bodies, store, now).added for _ in range(2))
+    first, again = (do_later(bodies, store, later(messages)).added for _ in range(2))
     return first, again
+
+
+def later(clicks: tuple[Click, ...]) -> int:
+    """Return when the queue is emptied that has these clicks in it."""
+    return max(click.clicked_at for click in clicks) + LATER
 
 
 def is_there(world: World, short_code: str, created_at: str) -> bool:
