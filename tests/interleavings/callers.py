@@ -27,6 +27,7 @@ class Request(NamedTuple):
     custom_code: str | None
     now: int
     title: str | None = None
+    max_clicks: int | None = None
 
 
 class Management(NamedTuple):
@@ -74,6 +75,7 @@ def creator(
     custom_code: str | None = None,
     secrets: SecretStore | None = None,
     title: str | None = None,
+    max_clicks: int | None = None,
 ) -> Caller:
     """Return who asks for a link, with a key if the link is to have an owner."""
     wish: dict[str, Any] = {
@@ -81,14 +83,14 @@ def creator(
         "redirect_type": kind.redirect_type,
         "ttl_hours": kind.ttl_hours,
     }
-    request = CreateRequest(custom_code=custom_code, title=title, **wish)
+    request = CreateRequest(custom_code=custom_code, title=title, max_clicks=max_clicks, **wish)
     client = Client(Identity(Role.WRITE, kind.owner) if kind.owner else None)
 
     def create(ports: Any) -> Any:
         needed = ShortenPorts(ports, secrets or FakeSecretStore(), FakeDomainPolicy())
         return shorten(request, client, now, needed, Rules())
 
-    return Caller(name, create, Request(kind, custom_code, now, title))
+    return Caller(name, create, Request(kind, custom_code, now, title, max_clicks))
 
 
 def visitors(

@@ -219,6 +219,7 @@ def check_order(order: Order) -> None:
         or managers(order)
         or _one_link(order)
         or _visitors(order, visits)
+        or _limits(order, visits)
         or _clicks_told(order, clicks)
         or _clicks_queued(order, clicks)
         or _readers(order)
@@ -277,7 +278,7 @@ def _creator(order: Order, caller: Caller, request: Request, outcome: Any) -> st
         return None if is_true else "a creator is told that its link is disabled only if it is"
     if isinstance(outcome, ConflictError):
         rows = [world.links.get(custom_code or "") for world in worlds]
-        is_true = any(row is not None and (row.kind != kind or row.max_clicks is not None) for row in rows)
+        is_true = any(row is not None and (row.kind != kind or row.max_clicks or request.max_clicks) for row in rows)
         return None if is_true else "a creator is told that its code is taken only if it is"
     has_fault = any(step.fault for step in order.steps if step.caller is caller)
     # Between a request's finding its link and titling it, somebody took it down.
@@ -289,7 +290,7 @@ def _creator(order: Order, caller: Caller, request: Request, outcome: Any) -> st
 
 
 def _creators_link(worlds: list[World], request: Request, link: Link) -> str | None:
-    kind, custom_code, now, title = request
+    kind, custom_code, now, title, max_clicks = request
     is_found = kind.owner is not None and not custom_code and link.short_code not in derived(kind)
     rules = {
         "a creator gets a live link of its kind": link.kind == kind and link.is_live(now),
@@ -298,7 +299,9 @@ def _creators_link(worlds: list[World], request: Request, link: Link) -> str | N
         "a creator is told of a link as it was while the request ran": link
         in [world.links.get(link.short_code) for world in worlds],
         "who asks for a title gets it": title in {None, link.title},
+        "a link's limit is what its creator asked for": link.max_clicks == max_clicks,
         "what is disabled is not made again": is_found
+        or max_clicks is not None
         or not all(is_disabled(world, kind, custom_code, before=link.short_code) for world in worlds),
     }
     return next((rule for rule, holds in rules.items() if not holds), None)
@@ -332,12 +335,15 @@ def _one_link(order: Order) -> str | None:
     """All identical requests get one link, and there is one."""
     told: defaultdict[Kind, set[str]] = defaultdict(set)
     for _, request, outcome in _requests(order):
-        if isinstance(outcome, Shortened) and request.custom_code is None:
+        if isinstance(outcome, Shortened) and request.custom_code is None and request.max_clicks is None:
             told[request.kind].add(outcome.link.short_code)
             told[request.kind] |= {
                 row.short_code
                 for row in order.last.links.values()
-                if row.kind == request.kind and not row.custom_code and row.is_live(request.now)
+                if row.kind == request.kind
+                and not row.custom_code
+                and row.max_clicks is None
+                and row.is_live(request.now)
             }
     for kind, short_codes in told.items():
         if len(short_codes) > 1 and not (
@@ -421,10 +427,28 @@ def _visitor_sent_on(rows: list[Link | None], visit: Visit, result: Followed) ->
     if link is None or (link.kind, link.created_at) not in places or not _may_be_sent_on(visit, link):
         return "no visitor is led to where the code doesn't lead"
     is_limited = link.max_clicks is not None
-    if is_limited and not (result.is_withheld or result.outcome is Outcome.COUNTED):
-        return "who is sent on by a link with a limit is counted"
-    is_withheld = is_limited and visit.visitor is not Visitor.PERSON
-    return None if result.is_withheld == is_withheld else "bots don't learn where a link with a limit leads"
+    if result.is_withheld != (is_limited and visit.visitor is not Visitor.PERSON):
+        return "bots don't learn where a link with a limit leads, and people do"
+    is_counted = result.is_withheld or result.outcome is Outcome.COUNTED
+    return None if is_counted or not is_limited else "who is sent on by a link with a limit is counted"
+
+
+def _limits(order: Order, visits: list[tuple[list[World], Visit]]) -> str | None:
+    """No more people were sent on than the greatest limit that a link had, those before the order among them."""
+    sent = Counter(
+        (visit.short_code, visit.result.link.created_at)
+        for _, visit in visits
+        if isinstance(visit.result, Followed) and visit.result.link and visit.result.miss is None
+        if visit.result.link.max_clicks is not None and not visit.result.is_withheld
+    )
+    for (short_code, created_at), number in sent.items():
+        worlds = (order.first, *(step.after for step in order.steps))
+        rows = (world.links.get(short_code) for world in worlds)
+        own = [row for row in rows if row is not None and row.created_at == created_at]
+        most = max(row.max_clicks or 0 for row in own)
+        if number > most - (own[0].click_count - own[0].bot_click_count):
+            return "no more people are told where a link leads than its limit lets through"
+    return None
 
 
 def _may_be_sent_on(visit: Visit, link: Link) -> bool:

@@ -105,6 +105,8 @@ def of_limits(copy: int) -> list[Caller]:
         changer(f"{ACTIVE} {copy}", code, now, status=ACTIVE),
         changer(f"{DISABLED} {copy}", code, now, status=DISABLED),
         creator(f"choosing creator {copy}", ONE_DAY, EXPIRY, code),
+        creator(f"limiting creator {copy}", ONE_DAY, now, max_clicks=1),
+        creator(f"choosing and limiting creator {copy}", ONE_DAY, EXPIRY, code, max_clicks=1),
         collector(f"collector {copy}", code, EXPIRY),
     ]
 
