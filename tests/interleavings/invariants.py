@@ -462,7 +462,7 @@ def _readers(order: Order) -> str | None:
     for caller, outcome in order.outcomes.items():
         if isinstance(outcome, Statistics):
             own = (step for step in order.steps if step.caller is caller and step.call.method == "get")
-            (world,) = (step.before for step in own if not step.fault)
+            *_, world = (step.before for step in own if not step.fault)
             link, days = outcome
             if (link, +Counter(days)) != (world.links.get(link.short_code), world.days(link)):
                 return "a reader is told of every day as it was, once"
