@@ -71,7 +71,6 @@ THROTTLED = [
     refusal("ProvisionedThroughputExceededException"),
     refusal("ThrottlingException"),
     refusal("RequestLimitExceeded"),
-    refusal("TransactionConflictException"),
     refusal("TransactionInProgressException"),
     cancelled("TransactionConflict", "None", "None"),
     cancelled("ThrottlingError", "None", "None"),

@@ -30,14 +30,16 @@ from squrl.ports import StoreError, Throttled, Unavailable
 # process, and who writes to a dead one can't know whether the service got it: a click would be uncertain.
 IDLE = 30
 BACKOFF = 0.05  # seconds before the second attempt at most; doubles with each further one
+RIVALS = 2  # transactions on its row that a call waits for, which isn't tried again after throttling
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflictException"  # a transaction is writing the same row: it is over in a moment
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ThrottlingException",
-        "TransactionConflictException",  # a transaction is writing the same row
+        _CONFLICT,
         "TransactionInProgressException",  # this very one, whose first answer was lost
     }
 )
@@ -148,7 +150,8 @@ class Service:
         attempts : int
             How many there may be at most.
         repeatable : bool
-            Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent.
+            Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent, or, twice,
+            if a transaction was in its way.
         patient : bool
             Whether it is tried again if it was throttled, too: then nothing was done, but whoever waits, waits longer.
         **arguments
@@ -188,7 +191,8 @@ class Service:
                     may_be_applied |= was_sent
                 elif not may_be_applied:  # else nobody knows whether anything was done
                     failure = Throttled
-                if was_sent and not repeatable and (may_be_applied or not patient):
+                waits = patient or (_code(error) == _CONFLICT and repetition < RIVALS)
+                if was_sent and not repeatable and (may_be_applied or not waits):
                     break
         raise failure from cause
 
@@ -215,9 +219,13 @@ def _is_throttled(error: Exception) -> bool:
     if not isinstance(error, ClientError):
         return False
     reasons = set(_cancellation_reasons(error))
-    return error.response["Error"]["Code"] in _THROTTLED or (
+    return _code(error) in _THROTTLED or (
         not reasons.isdisjoint(_CONTENTION) and _CONDITION_FAILED not in reasons
     )
+
+
+def _code(error: Exception) -> str | None:
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else None
 
 
 def _cancellation_reasons(error: ClientError) -> list[str]:
