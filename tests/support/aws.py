@@ -76,6 +76,7 @@ THROTTLED = [
     cancelled("ThrottlingError", "None", "None"),
     cancelled("None", "None", "ProvisionedThroughputExceeded"),
 ]
+CONFLICT = refusal("TransactionConflictException")  # a transaction is writing the row
 NEVER_SENT = [EndpointConnectionError(endpoint_url="x"), ConnectTimeoutError(endpoint_url="x")]
 UNKNOWN = [
     refusal("InternalServerError", 500),

@@ -33,7 +33,7 @@ BACKOFF = 0.05  # seconds before the second attempt at most; doubles with each f
 RIVALS = 2  # transactions on its row that a call waits for, which isn't tried again after throttling
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
-_CONFLICT = "TransactionConflictException"  # a transaction is writing the same row: it is over in a moment
+_CONFLICT = "TransactionConflictException"
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
@@ -191,7 +191,7 @@ class Service:
                     may_be_applied |= was_sent
                 elif not may_be_applied:  # else nobody knows whether anything was done
                     failure = Throttled
-                waits = patient or (_code(error) == _CONFLICT and repetition < RIVALS)
+                waits = patient or (repetition < RIVALS and _has_rival(error))
                 if was_sent and not repeatable and (may_be_applied or not waits):
                     break
         raise failure from cause
@@ -214,18 +214,19 @@ def _raise_refusal(error: Exception, *, may_be_applied: bool) -> None:
         raise error
 
 
+def _has_rival(error: Exception) -> bool:
+    """Tell whether a transaction was writing the row: nothing was done, and in a moment it is over."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == _CONFLICT
+
+
 def _is_throttled(error: Exception) -> bool:
     """Tell whether a service refused for want of capacity, or for a rival: nothing was written, and later it may be."""
     if not isinstance(error, ClientError):
         return False
     reasons = set(_cancellation_reasons(error))
-    return _code(error) in _THROTTLED or (
+    return error.response["Error"]["Code"] in _THROTTLED or (
         not reasons.isdisjoint(_CONTENTION) and _CONDITION_FAILED not in reasons
     )
-
-
-def _code(error: Exception) -> str | None:
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else None
 
 
 def _cancellation_reasons(error: ClientError) -> list[str]:
