@@ -135,7 +135,8 @@ class Year:
     def send(self, day: int) -> None:
         """Put what was queued today where it waits: for no time, for some, for too long; a tenth comes twice."""
         self.asked += len(self.queue.old_days)
-        for message in (*self.queue.clicks, *self.queue.old_days):
+        messages: list[Click | OldDays] = [*self.queue.clicks, *self.queue.old_days]
+        for message in messages:
             click, late = isinstance(message, Click), self.chance.randrange(2, 27)
             delay = self.chance.choices([0, 1, late if click else 3, 40 if click else 0], [60, 10, 20, 10])[0]
             self.waiting.append(Waiting(day + delay, message))
