@@ -2,9 +2,10 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cache
 from itertools import takewhile
+from operator import attrgetter
 from typing import Any
 
 from squrl import codes
@@ -24,6 +25,7 @@ from tests.support.fakes import FakeLinkStore, FakeSecretStore
 FIGURES_KEPT = 400 * 86_400  # seconds for which an owner's link stays after it expired
 LATER = 60  # seconds after an order in which the queue is emptied
 COUNTERS = ("click_count", "bot_click_count", "days", "days_from", "click_limit")
+_STILL = attrgetter(*({field.name for field in fields(Link)} - {*COUNTERS, "expires_at", "revision"}))
 
 
 class Violation(AssertionError):
@@ -140,8 +142,7 @@ def _broken_rule_of_a_click(step: Step, old: Link, new: Link) -> str | None:
 
 def is_still(new: Link, old: Link) -> bool:
     """Tell whether a link is what it was, but for its counters, its end and its revision."""
-    kept = {name: getattr(old, name) for name in (*COUNTERS, "expires_at", "revision")}
-    return replace(new, **kept) == old
+    return bool(_STILL(new) == _STILL(old))
 
 
 def _counters(new: Link, old: Link) -> bool:
