@@ -30,14 +30,16 @@ from squrl.ports import StoreError, Throttled, Unavailable
 # process, and who writes to a dead one can't know whether the service got it: a click would be uncertain.
 IDLE = 30
 BACKOFF = 0.05  # seconds before the second attempt at most; doubles with each further one
+RIVALS = 2  # transactions on its row that a call waits for, which isn't tried again after throttling
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflictException"
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ThrottlingException",
-        "TransactionConflictException",  # a transaction is writing the same row
+        _CONFLICT,
         "TransactionInProgressException",  # this very one, whose first answer was lost
     }
 )
@@ -170,7 +172,8 @@ class Service:
         attempts : int
             How many there may be at most.
         repeatable : bool
-            Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent.
+            Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent, or, twice,
+            if a transaction was in its way.
         patient : bool
             Whether it is tried again if it was throttled, too: then nothing was done, but whoever waits, waits longer.
         **arguments
@@ -210,7 +213,8 @@ class Service:
                     may_be_applied |= was_sent
                 elif not may_be_applied:  # else nobody knows whether anything was done
                     failure = Throttled
-                if was_sent and not repeatable and (may_be_applied or not patient):
+                waits = patient or (repetition < RIVALS and _has_rival(error))
+                if was_sent and not repeatable and (may_be_applied or not waits):
                     break
         raise failure from cause
 
@@ -230,6 +234,11 @@ def _raise_refusal(error: Exception, *, may_be_applied: bool) -> None:
         raise ConditionFailed(response.get("Item"), may_be_applied=may_be_applied) from error
     if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:  # noqa: PLR2004 (where the caller's errors end)
         raise error
+
+
+def _has_rival(error: Exception) -> bool:
+    """Tell whether a transaction was writing the row: nothing was done, and in a moment it is over."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == _CONFLICT
 
 
 def _is_throttled(error: Exception) -> bool:
