@@ -100,7 +100,7 @@ def test_given_old_days_when_moved_amid_clicks_and_kills_then_every_day_is_right
     scenario.database.rule = lambda call: throttle(call) or hold(call)
     scenario.source.open.clear()
 
-    with ThreadPoolExecutor(2) as others, scenario.killing(CONSUMER, every=1.5):
+    with ThreadPoolExecutor(2) as others, scenario.killing(CONSUMER, every=4):
         watching, taking_down = others.submit(links.watch, done), others.submit(links.take_down)
         answers = scenario.run(islice(links.requests(), REQUESTS))
         done.set()
