@@ -82,7 +82,7 @@ def queue(sqs) -> Iterator[Proxy]:
 @pytest.fixture(scope="session")
 def queue_url(sqs) -> str:
     # The consumer's time-out is 30 seconds in the template; here a message comes again sooner.
-    return str(sqs.create_queue(QueueName="squrl-clicks-local", Attributes={"VisibilityTimeout": "3"})["QueueUrl"])
+    return str(sqs.create_queue(QueueName="squrl-clicks-local", Attributes={"VisibilityTimeout": "8"})["QueueUrl"])
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from tests.support.proxy import Call, Fault
 pytestmark = pytest.mark.timeout(300)
 
 REQUESTS = 2000
-LINKS = 30
+LINKS = 20
 LATE = OLDEST_CLICK // DAY - 1  # days that a click has been in the queue and still is counted
 TOO_LATE = KEPT_DAYS + 1
 WINDOW = 400  # days of one answer
