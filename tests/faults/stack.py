@@ -553,7 +553,7 @@ class Scenario:
         lost = {
             call.parameters["Item"]["original_url"]["S"]
             for call, _ in self.database.lost
-            if call.operation == "PutItem"
+            if call.operation == "PutItem" and "original_url" in call.parameters["Item"]  # else it is the secret's
         }
         for destination, statuses in outcomes.items():
             assert len(codes[destination]) <= 1, destination

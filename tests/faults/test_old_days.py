@@ -27,7 +27,7 @@ TOO_LATE = KEPT_DAYS + 1
 WINDOW = 400  # days of one answer
 
 THROTTLED = Fault("clicks throttled", error="ThrottlingException")
-HELD = Fault("moves held 0.3 s", seconds=0.3, applied=True)
+HELD = Fault("moves held 0.6 s", seconds=0.6, applied=True)
 
 
 def moves_days(call: Call) -> bool:
@@ -100,10 +100,12 @@ def test_given_old_days_when_moved_amid_clicks_and_kills_then_every_day_is_right
     scenario.database.rule = lambda call: throttle(call) or hold(call)
     scenario.source.open.clear()
 
-    with ThreadPoolExecutor(2) as others, scenario.killing(CONSUMER, every=4):
+    with ThreadPoolExecutor(2) as others, scenario.killing(CONSUMER, every=2.5):
         watching, taking_down = others.submit(links.watch, done), others.submit(links.take_down)
-        answers = scenario.run(islice(links.requests(), REQUESTS))
-        done.set()
+        try:
+            answers = scenario.run(islice(links.requests(), REQUESTS))
+        finally:
+            done.set()
         taking_down.result()
         watching.result()
     rows = scenario.settle()
