@@ -65,7 +65,10 @@ def test_given_a_message_of_a_later_version_when_read_then_it_is_what_it_was(fie
         *[json.dumps(RIGHT | {"id": wrong}) for wrong in ("", "A" * 32, "a" * 33, 7)],
         *[json.dumps(RIGHT | {"short_code": wrong}) for wrong in ("", "a b c", None)],
         *[json.dumps(RIGHT | {"created_at": wrong}) for wrong in ("", "\ud800", "2" * 65, 5)],
-        *[json.dumps(RIGHT | {"clicked_at": wrong}) for wrong in (-1, str(NOW), NOW + 0.5, True, NOW * 1000)],
+        *[
+            json.dumps(RIGHT | {"clicked_at": wrong})
+            for wrong in (-1, str(NOW), NOW + 0.5, True, NOW * 1000, 36**3 * 86_400)
+        ],
         *[json.dumps(RIGHT | {"is_bot": wrong}) for wrong in (None, 1, "true", [True])],
         *[json.dumps({"old_days": {name: OLD[name] for name in OLD if name != missing}}) for missing in OLD],
         *[json.dumps({"old_days": OLD | {"short_code": wrong}}) for wrong in ("", "a b c", "#secret", None, 7)],
