@@ -13,11 +13,11 @@ import requests
 from botocore.config import Config
 
 from squrl.links import Kind, Link, timestamp
-from tests.support import description
+from tests.support import description, events
 from tests.support.commands import sam_local
 from tests.support.functions import ACCOUNT
 
-BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+BROWSER = events.load("redirect/http.json")["headers"]["user-agent"]
 EVERYWHERE = {"X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex"}
 _NUMBERS = itertools.count(time.time_ns() % 10**9)
 
