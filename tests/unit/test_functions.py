@@ -76,6 +76,16 @@ def test_given_a_sample_batch_when_invoked_then_what_fails_is_named(functions, n
     assert functions.store.links[CODE].click_count == clicks
 
 
+def test_given_the_sample_of_old_days_when_invoked_then_they_are_moved_and_none_is_lost(functions):
+    (link,) = (link for link in events.LINKS if link.short_code == "evergreen")
+
+    functions.invoke("count_clicks", events.load("count_clicks/sqs_old_days.json"))
+
+    assert functions.store.links["evergreen"].days == {}
+    assert functions.store.past_days(link) == link.days
+    assert metrics_in(functions.written).keys() >= {telemetry.DAYS_MOVED}
+
+
 def test_given_the_folder_of_events_when_listed_then_every_file_is_in_the_table():
     files = {path.relative_to(events.FOLDER).as_posix() for path in events.FOLDER.rglob("*.json")}
 
