@@ -22,7 +22,7 @@ test-web: .venv/installed chromium ## Use the pages in Chromium, as people do.
 	$(bin)/python -m pytest tests/web
 
 screenshots: .venv/installed chromium ## Make the README's pictures of the pages anew.
-	$(bin)/python -m tests.web.screenshots
+	PYTHONPATH=layers/squrl/python $(bin)/python -m tests.web.screenshots
 
 .PHONY: chromium
 chromium: # Debian's, which Playwright drives

@@ -184,6 +184,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
         },
         {
             "What each option adds": f"{offered}\n\n{tables.late_clicks(taken, setup, prices)}\n\n"
+            f"{tables.moved_days(taken, setup, prices)}\n\n"
             f"No setting changes {tables.fixed(taken, setup, prices):.2f} dollars of everything.",
             "What managing takes": tables.managing(taken, setup, prices),
             "What each memory size gives": tables.memory(taken, setup, prices),
@@ -218,6 +219,7 @@ def _pair(name: str, other: str, started: Mapping[str, Start], warmed: Mapping[s
         ("CPU", ((own.cpu - floor.cpu) * 1000, (others.cpu - floor.cpu) * 1000), "ms"),
         ("time", ((own.time - floor.time) * 1000, (others.time - floor.time) * 1000), "ms"),
         ("peak memory", (own.peak_bytes / 2**20, others.peak_bytes / 2**20), "MB"),
+        ("log", (own.log_bytes, others.log_bytes), "bytes a request"),
     ):
         yield _ratio(f"{name}, {what}", *pair, unit, BARS.get(f"{name}, {what}", (None, None)))
 
@@ -257,13 +259,14 @@ def _latency_rows(aws: Watched, requests: Subjects, count: int) -> Iterator[Row]
     """Compare the times of single requests with what is demanded, the runtime's own included."""
     times: dict[str, list[float]] = {}
     aws.reset()
-    for name in ("create_new", "redirect", "redirect_head"):
+    for name in ("create_new", "redirect", "redirect_head", "manage_stats"):
         with process(requests[name].function) as started:
             requests[name].ask(started)
             times[name] = [requests[name].ask(started)[1] * 1000 for _ in range(count)]
     for name, label, p95, p99 in (("create_new", "create", 100, 200), ("redirect", "redirect", 50, 100)):
         yield Row(f"{label}, p95 in ms", percentile(times[name], 95), "", p95)
         yield Row(f"{label}, p99 in ms", percentile(times[name], 99), "", p99)
+    yield Row("a year's statistics of a link, p95 in ms", percentile(times["manage_stats"], 95), "", 50)
     click = statistics.median(times["redirect"]) - statistics.median(times["redirect_head"])
     yield Row("what counting a click adds, in ms: GET less HEAD, medians", round(max(click, 0.0), 2), "", 10)
     for what, names, limit in (("reads", ("GetItem", "Query"), 10), ("writes", ("PutItem", "UpdateItem"), 15)):
@@ -292,6 +295,7 @@ CALLS = {
     "anonymous create_reused": ("create without a key, existing link", 1),
     "anonymous create_renewed": ("create without a key, existing link with a lifetime", 2),
     "manage_page": ("a page of 50 links", 2),
+    "manage_stats": ("a year's statistics of a link", 1),
     "manage_change": ("a change", 2),
 }
 Calls = dict[tuple[str, str], tuple[int, int, int, int]]

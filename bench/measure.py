@@ -49,11 +49,22 @@ Subjects = Mapping[str, Subject]
 
 
 class Warm(NamedTuple):
-    """Medians over batches: processor seconds, and seconds from event to answer, of a request; and the peak memory."""
+    """Medians over batches.
+
+    Attributes
+    ----------
+    cpu, time : float
+        Seconds of a request: the processor's, and from event to answer.
+    peak_bytes : int
+        Most memory so far.
+    log_bytes : float
+        What a request logs.
+    """
 
     cpu: float
     time: float
     peak_bytes: int
+    log_bytes: float
 
 
 class Start(NamedTuple):
@@ -93,5 +104,6 @@ def warm(subjects: Subjects, batches: int, requests: int) -> dict[str, Warm]:
                 before = processes[name].usage()
                 seconds = sum(subject.ask(processes[name])[1] for _ in range(count))
                 after = processes[name].usage()
-                found[name].append(Warm((after.cpu - before.cpu) / count, seconds / count, after.peak_bytes))
+                cpu, logged = after.cpu - before.cpu, after.log_bytes - before.log_bytes
+                found[name].append(Warm(cpu / count, seconds / count, after.peak_bytes, logged / count))
     return {name: Warm(*map(statistics.median, zip(*values[1:], strict=True))) for name, values in found.items()}

@@ -85,6 +85,9 @@ def options(own: Checkout, endpoint: str, url: str) -> list[Option]:
             f"{what}: {operation.replace('_', ', ')}", operation, having[operation], lacking[operation], traces
         )
 
+    def kind_of_click(what: str, having: Subject, lacking: Subject) -> Option:
+        return option(what, "redirect", {"redirect": having}, {"redirect": lacking})
+
     usual = own.operations(url)
     lists = f"{len(DENIED)} denied domains"
     debug, error = (own.operations(url, parameters={"LogLevel": level}) for level in ("DEBUG", "ERROR"))
@@ -95,6 +98,9 @@ def options(own: Checkout, endpoint: str, url: str) -> list[Option]:
         option(lists, "redirect", listed.operations(url), usual),
         option(lists, "create_new", listed.operations(url), usual),
         option("a request that X-Ray samples", "redirect", own.operations(url, sampled=True), usual, traces=1),
+        kind_of_click("35 days in the row", usual["redirect"], usual["redirect_fresh"]),
+        kind_of_click("a bot's click", usual["redirect_bot"], usual["redirect"]),
+        kind_of_click("a query of three parameters that is passed on", usual["redirect_forwarded"], usual["redirect"]),
         option("`LogLevel=DEBUG`", "redirect", debug, usual),
         option("`LogLevel=ERROR`", "redirect_missed", error, usual),
     ]

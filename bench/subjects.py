@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import string
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 EXAMPLE = "https://example.com/"
-HOT = "hello-squrl"  # the code in events/redirect/http.json
+# The code in events/redirect/http.json. Its row is as large as an ordinary link's becomes: it has many days, and its
+# destination, title and tags together have the 480 bytes up to which a click is promised to be one write unit.
+HOT = "hello-squrl"
+HOT_URL, HOT_TITLE = EXAMPLE.ljust(80, "a"), "b" * 120
+HOT_TAGS = [f"{number}".ljust(28, "c") for number in range(10)]
+HOT_DAYS = 35
+FORWARDING = "forwarding"  # the same, and visitors' queries are passed on
+FRESH = "fresh-link"  # the same without days; what squrl is compared with has none in its rows
+YEAR_LINK, YEAR = "year-link", 365  # clicked on each of so many days
+BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+QUERY = "utm_source=newsletter&utm_medium=email&utm_campaign=spring"
 # A limit for each client is never reached; it is on where anyone may create, unless it is 0.
 NEVER_REACHED = {"CreatesPerMinutePerClient": "999999999"}
 LIMITED = NEVER_REACHED | {"CreateAccess": "anyone"}
@@ -30,6 +41,9 @@ PAGE, PAGE_OWNER = 50, "page"  # links that a list shows at once, and who has no
 BULK = 100  # links that are made at once
 OWNED = "owned-link"  # a link with an owner, to be changed
 DENIED = [f"denied-{number}.example" for number in range(100)]
+
+DAY = 86_400  # seconds
+DIGITS = string.digits + string.ascii_lowercase
 
 _BATCH = 25  # the most that BatchWriteItem takes
 
@@ -69,7 +83,12 @@ class Checkout:
             properties["TableName"] = f"{prefix}{name}"
         tables.ensure(endpoint, [stack.resources])
         self.links_table = f"{prefix}{self._environment['TABLE_NAME']}"
-        put_links(endpoint, self.links_table, [(HOT, f"{EXAMPLE}welcome")])
+        self._today = int(time.time()) // DAY
+        has_days = (self.layer / "python/squrl/statistics.pyc").is_file()  # else it is from before there were any
+        days = self._days(HOT_DAYS) if has_days else {}
+        self._put(self.links_table, hot_item(HOT) | days)
+        self._put(self.links_table, hot_item(FORWARDING) | days | {"forward_query": {"BOOL": True}})
+        self._put(self.links_table, hot_item(FRESH))
         if FUNCTIONS["manage"] not in stack.resources:
             return
         self._durable_table = f"{prefix}{self._environment['DURABLE_TABLE_NAME']}"
@@ -77,12 +96,34 @@ class Checkout:
         put_links(endpoint, self.links_table, [(OWNED, f"{EXAMPLE}owned")], OWNER)
         page = ((f"page-{number}", f"{EXAMPLE}page/{number}") for number in range(PAGE))
         put_links(endpoint, self.links_table, page, PAGE_OWNER)
+        if has_days:
+            self._put_year()
+
+    def _days(self, count: int) -> dict[str, Any]:
+        """Return the attributes of a row with clicks on the last days: the day's number, counted from 1970-01-01 on."""
+        days = range(self._today - count + 1, self._today + 1)
+        return {f"d{DIGITS[day // 1296]}{DIGITS[day // 36 % 36]}{DIGITS[day % 36]}": {"N": "12345"} for day in days}
+
+    def _put_year(self) -> None:
+        """Write a link of the key's owner that was clicked on every day of a year: the last ones are in its row."""
+        first = self._today - HOT_DAYS + 1
+        item = hot_item(YEAR_LINK) | self._days(HOT_DAYS) | {"days_from": {"N": str(first)}}
+        self._put(self.links_table, item)
+        moved: dict[int, dict[str, Any]] = {}
+        for day in range(self._today - YEAR + 1, first):
+            moved.setdefault(day // 100, {})[f"d{day % 100}"] = {"N": "12345"}
+        for part, days in moved.items():
+            key = {"kind": {"S": f"days#{YEAR_LINK}"}, "id": {"S": f"{item['created_at']['S']}#{part:04}"}}
+            self._put(self._durable_table, key | days)
+
+    def _put(self, table_name: str, item: dict[str, Any]) -> None:
+        dynamodb.client(self._endpoint).put_item(TableName=table_name, Item=item)
 
     def deny(self, domains: list[str]) -> None:
         """Have links lead to none of these domains."""
         item: dict[str, Any] = {"kind": {"S": "domains"}, "id": {"S": "lists"}}
         item |= {f"denied {domain}": {"BOOL": True} for domain in domains}
-        dynamodb.client(self._endpoint).put_item(TableName=self._durable_table, Item=item)
+        self._put(self._durable_table, item)
 
     def event(self, name: str) -> Any:  # noqa: ANN401 (an event may be any JSON)
         """Return one of the sample events, such as ``redirect/http``."""
@@ -118,10 +159,16 @@ class Checkout:
         request = self.event("create_url/http")
         if create.environment.get("CREATE_ACCESS") == "key":
             request = with_key(request)
-        again = shorten(request, f"{EXAMPLE}{uuid.uuid4()}")
+        again = shorten(request, HOT_URL)  # which its owner has already
         renewed = shorten(request, f"{EXAMPLE}{uuid.uuid4()}", ttl_hours=24)
+        visit = self.event("redirect/http")
+        bot = visit | {"headers": visit["headers"] | {"user-agent": BOT}}
+        forwarded = of(visit, FORWARDING) | {"rawQueryString": QUERY}
         found = {
-            "redirect": Subject(redirect, _always(self.event("redirect/http")), 301),
+            "redirect": Subject(redirect, _always(visit), 301),
+            "redirect_fresh": Subject(redirect, _always(of(visit, FRESH)), 301),
+            "redirect_bot": Subject(redirect, _always(bot), 301),
+            "redirect_forwarded": Subject(redirect, _always(forwarded), 301),
             "redirect_head": Subject(redirect, _always(self.event("redirect/http_head")), 301),
             "redirect_missed": Subject(redirect, _always(self.event("redirect/http_not_found")), 404),
             "redirect_malformed": Subject(redirect, _always(self.event("redirect/http_not_found_malformed")), 404),
@@ -133,13 +180,14 @@ class Checkout:
 
     def _managing(self, manage: Function) -> dict[str, Subject]:
         change, bulk = (with_key(self.event(f"manage_links/http_{name}")) for name in ("change", "bulk_create"))
-        change["pathParameters"] = {"short_code": OWNED}
+        change = of(change, OWNED)
 
         def links() -> Any:  # noqa: ANN401
             return with_body(bulk, links=[{"original_url": f"{EXAMPLE}{uuid.uuid4()}"} for _ in range(BULK)])
 
         return {
             "manage_page": Subject(manage, _always(self.page()), 200, holds=_is_full),
+            "manage_stats": Subject(manage, _always(self._statistics()), 200, holds=_is_a_year),
             "manage_change": Subject(manage, lambda: with_body(change, title=f"{uuid.uuid4()}"), 200),
             "manage_destination": Subject(
                 manage, lambda: with_body(change, original_url=f"{EXAMPLE}{uuid.uuid4()}"), 200
@@ -151,6 +199,12 @@ class Checkout:
         """Return a request for a page of an owner's links, as an admin's key asks."""
         query = {"owner": owner, "limit": str(limit)} | ({"cursor": cursor} if cursor else {})
         return with_key(self.event("manage_links/http_list")) | {"queryStringParameters": query}
+
+    def _statistics(self) -> Any:  # noqa: ANN401
+        """Return a request for the clicks of a year."""
+        window = {"from": _date(self._today - YEAR + 1), "to": _date(self._today)}
+        see = of(with_key(self.event("manage_links/http_see")), YEAR_LINK)
+        return see | {"routeKey": "GET /links/{short_code}/stats", "queryStringParameters": window}
 
     def _stack(self, parameters: Mapping[str, str]) -> Stack:
         """Return the stack. One from before there were keys has not all parameters; in it, anyone may create."""
@@ -176,7 +230,7 @@ def comparisons(own: Checkout, database: str) -> Subjects:
         "POWERTOOLS_SERVICE_NAME": "usual",
         "AWS_ENDPOINT_URL_DYNAMODB": database,
     }
-    follow, request = _always(own.event("redirect/http")), own.event("create_url/http")
+    follow, request = _always(of(own.event("redirect/http"), FRESH)), own.event("create_url/http")
 
     def create() -> Any:  # noqa: ANN401
         return shorten(request, f"{EXAMPLE}{uuid.uuid4()}")
@@ -205,6 +259,17 @@ def link_item(short_code: str, url: str, owner: str = "") -> dict[str, Any]:
         "revision": {"N": "1"},
     }
     return item | ({"owner": {"S": owner}} if owner else {})
+
+
+def hot_item(short_code: str) -> dict[str, Any]:
+    """Return a row as large as an ordinary link's becomes, but for its days."""
+    attributes = {
+        "title": {"S": HOT_TITLE},
+        "tags": {"SS": HOT_TAGS},
+        "click_count": {"N": "1234567"},
+        "bot_click_count": {"N": "123456"},
+    }
+    return link_item(short_code, HOT_URL, OWNER) | attributes
 
 
 def put_key(endpoint: str, table_name: str) -> None:
@@ -255,6 +320,20 @@ def _is_full(answer: Any) -> bool:  # noqa: ANN401
 
 def _are_made(answer: Any) -> bool:  # noqa: ANN401
     return [each["status"] for each in json.loads(answer["body"])["results"]] == [201] * BULK
+
+
+def _is_a_year(answer: Any) -> bool:  # noqa: ANN401
+    days = json.loads(answer["body"])["days"]
+    return len(days) == YEAR and all(day["clicks"] for day in days)
+
+
+def _date(day: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(day * DAY))
+
+
+def of(request: Any, short_code: str) -> Any:  # noqa: ANN401
+    """Return a request for another link."""
+    return request | {"pathParameters": {"short_code": short_code}}
 
 
 def shorten(request: Any, url: str, **fields: Any) -> Any:  # noqa: ANN401

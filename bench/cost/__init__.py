@@ -398,13 +398,32 @@ def keyed_bars(billed: Bill) -> list[Bar]:
 
 def queued_click(measured: Operations, setup: Setup, prices: Prices, together: int) -> float:
     """Return dollars per million clicks that were throttled and go through the queue, so many of a link together."""
+    write = TRANSACTED_UNITS * prices.unit("dynamodb.writes")
+    # The id is each click's own; the link's write and the invocation are everybody's.
+    drained = _drained(setup, prices, setup.function(REDIRECT).milliseconds(measured[REDIRECT]))
+    return MILLION * (_queued(setup, prices) + write + (drained + write) / together)
+
+
+def moved_days(measured: Operations, setup: Setup, prices: Prices) -> float:
+    """Return dollars per million times that a link's old days are moved out of its row."""
+    units = prices.unit("dynamodb.reads") + 2 * TRANSACTED_UNITS * prices.unit("dynamodb.writes")
+    # The row is read, then both rows are written in one call more.
+    drained = _drained(setup, prices, setup.function(REDIRECT).milliseconds(measured[REDIRECT]) + DATABASE_MS)
+    return MILLION * (_queued(setup, prices) + drained + units)
+
+
+def _queued(setup: Setup, prices: Prices) -> float:
+    """Return dollars for a message: the function's time to send it, and what the queue takes."""
     redirect = setup.function(REDIRECT)
     duration = prices.unit(f"lambda.duration.{redirect.architecture}")
-    write = TRANSACTED_UNITS * prices.unit("dynamodb.writes")
-    queue = (1 + 2 / QUEUE_BATCH) * prices.unit("sqs.requests") + redirect.gb_seconds(DATABASE_MS) * duration
-    # The id is each click's own; the link's write and the invocation are everybody's.
-    drained = redirect.gb_seconds(redirect.milliseconds(measured[REDIRECT])) * duration
-    return MILLION * (queue + write + (prices.unit("lambda.requests") + drained + write) / together)
+    return (1 + 2 / QUEUE_BATCH) * prices.unit("sqs.requests") + redirect.gb_seconds(DATABASE_MS) * duration
+
+
+def _drained(setup: Setup, prices: Prices, milliseconds: float) -> float:
+    """Return dollars for an invocation of the consumer, which is as large as the redirect function."""
+    redirect = setup.function(REDIRECT)
+    duration = prices.unit(f"lambda.duration.{redirect.architecture}")
+    return prices.unit("lambda.requests") + redirect.gb_seconds(milliseconds) * duration
 
 
 def memories(measured: Operations) -> list[int]:

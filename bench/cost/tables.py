@@ -48,6 +48,7 @@ ROW_READ_UNITS = 0.5  # each row of a batch that is read, eventually consistent
 INDEX_WRITES = 1  # a change of what the index has, but not of its keys
 TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 
+MOVED_EVERY = 5  # days: a row with the last 31 has 36 then, which is more than 35 (`MAX_DAYS` of links.py)
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
 # Parameters that change what a stack costs, or that one could think do. What the functions do by them is measured.
 PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
@@ -96,6 +97,15 @@ def late_clicks(measured: Operations, setup: Setup, prices: Prices) -> str:
     return (
         f"A million throttled clicks that go through the queue add {alone} dollars, one by one, or {together} where "
         f"{setup.click_batch} of a link come together."
+    )
+
+
+def moved_days(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Say what it costs that rows stay small."""
+    dollars = number(cost.moved_days(measured, setup, prices))
+    return (
+        f"A million times that a link's old days are moved cost {dollars} dollars: "
+        f"{number(365 / MOVED_EVERY)} times a year for a link that has clicks on every day."
     )
 
 

@@ -19,7 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from bench.load import report
-from bench.load.model import PERCENTILES, REQUESTS, Answers, Order, Row, bars, reconcile
+from bench.load.model import (
+    DAY,
+    PERCENTILES,
+    REQUESTS,
+    Answers,
+    Clicks,
+    Order,
+    Row,
+    bars,
+    counted_clicks,
+    reconcile,
+)
 from bench.report import DOCS, ROOT, machine, percentile, write
 from local import LocalError, dynamodb, processes
 from local.template import environment
@@ -33,6 +44,7 @@ _START_SECONDS = 120  # the first time, DynamoDB Local is fetched
 _RUN_SECONDS = 12
 _ROUND_SECONDS = 4
 _MAIN_SECONDS = 900  # a slow machine's; it is the requests that end the main run
+_LONGEST = 25 * 60  # seconds of all runs
 _ONE_CLIENT_REQUESTS = 1_100  # a hundred creates, for a p99 of them
 _FILES = 4096  # for each process
 _OLD_LINKS = 100  # that a run's clients know; they are the most popular
@@ -52,7 +64,8 @@ class Load:
     """
 
     def __init__(self, port: int, database: str) -> None:
-        self.answers = Answers([], Counter())
+        self.answers = Answers([], Counter(), Counter())
+        self._limited = set[str]()
         self.errors = Counter[str]()
         self._port = port
         self.database = database
@@ -64,15 +77,15 @@ class Load:
 
     @property
     def links(self) -> list[tuple[str, str]]:
-        """What a run's clients know."""
-        return self.answers.created[:_OLD_LINKS]
+        """What a run's clients know: no link with a limit."""
+        return [link for link in self.answers.created if link[0] not in self._limited][:_OLD_LINKS]
 
     def rows(self) -> dict[str, Row]:
         """Return the whole table by code."""
         name = environment("RedirectFunction")["TABLE_NAME"]
         scanned = dynamodb.client(self.database).get_paginator("scan").paginate(TableName=name, ConsistentRead=True)
         return {
-            item["short_code"]["S"]: Row(item["original_url"]["S"], int(item["click_count"]["N"]))
+            item["short_code"]["S"]: _row(item)
             for page in scanned
             for item in page["Items"]
             if item["short_code"]["S"] != SECRET_ROW
@@ -99,7 +112,9 @@ class Load:
         if not requests:
             raise LocalError(f"{order.name}: nothing was answered right: {result['errors']}")
         self.answers.created.extend((code, destination) for code, destination in result["created"])
-        self.answers.clicks.update(result["clicks"])
+        self.answers.clicks.update({(code, day): clicks for code, day, clicks in result["clicks"]})
+        self.answers.used_up.update(result["used_up"])
+        self._limited.update(code for code, _ in result["limited"])
         self.errors.update(result["errors"])
         return {
             "clients": order.clients,
@@ -118,6 +133,17 @@ class Load:
         """Return how many clients are connected with the API."""
         rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
         return sum(row[2].endswith(f":{self._port:04X}") and row[3] == _ESTABLISHED for row in rows)
+
+
+def _row(item: Any) -> Row:  # noqa: ANN401 (DynamoDB's form of a row)
+    """Read a row: a day's attribute is called d, and the day's number to the base of 36."""
+    numbers = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    clicks: dict[int | None, int] = {
+        int(name[1:], 36): number for name, number in numbers.items() if re.fullmatch("d[0-9a-z]{3}", name)
+    }
+    if "bot_click_count" in numbers:
+        clicks[None] = numbers["bot_click_count"]
+    return Row(item["original_url"]["S"], numbers["click_count"], clicks, numbers.get("max_clicks"))
 
 
 @contextmanager
@@ -153,6 +179,10 @@ def measure(requests: int) -> dict[str, Any]:
     LocalError
         When the stack or Locust doesn't start.
     """
+    left = DAY - time.time() % DAY
+    if left < _LONGEST:
+        sys.stderr.write("The runs begin after midnight (UTC): a click at midnight could be of either day.\n")
+        time.sleep(left)
     on, began = machine(**{"processes of a function": PROCESSES}), time.monotonic()
     with running_stack() as load:
         # As many clients as a function has processes: more could ask a process that starts to answer too much at once.
@@ -181,10 +211,18 @@ def measure(requests: int) -> dict[str, Any]:
         "runs": runs,
         "scaling": [run | {"ratio": run["per_second"] / run["clients"] / alone} for run in scaling],
         "links": (len(load.answers.created), len(rows)),  # answered, and in the table
-        "clicks": (load.answers.clicks.total(), sum(row.click_count for row in rows.values())),
+        "clicks": (_sums(load.answers.clicks), _sums(counted_clicks(rows))),
+        "click_counts": sum(row.click_count for row in rows.values()),
+        "used_up": load.answers.used_up.total(),
         "differences": differences,
         "errors": load.errors,
     }
+
+
+def _sums(clicks: Clicks) -> tuple[int, int]:
+    """Return how many clicks are people's, and how many bots'."""
+    bots = sum(number for (_, day), number in clicks.items() if day is None)
+    return clicks.total() - bots, bots
 
 
 def _emulators(function: str, database: str) -> list[str]:

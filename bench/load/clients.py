@@ -10,21 +10,39 @@ import time
 from collections import Counter
 from http import HTTPStatus
 from itertools import cycle
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import geventhttpclient.client  # type: ignore[import-not-found]
 from locust import FastHttpUser, task  # type: ignore[import-not-found]
 from locust.env import Environment  # type: ignore[import-not-found]
 from locust.exception import StopUser  # type: ignore[import-not-found]
 
-from bench.load.model import OPERATIONS, Order, Zipf
+from bench.load.model import BOTS, DAY, LIMIT, OPERATIONS, USER_AGENTS, Clicks, Order, Zipf
 
 REDIRECTS_PER_CREATE = 10
+LIMITED = 50  # every so many requests one is for the run's link with a limit
 ANSWER_SECONDS = 120
 _INVOCATIONS = "/2015-03-31/functions/function/invocations"
 
 # A click is not idempotent, whatever its method, and a reset connection is to be seen: nothing is sent again silently.
 geventhttpclient.client.IDEMPOTENT_METHODS = frozenset()
+
+
+class Create(NamedTuple):
+    """A link to be made."""
+
+    destination: str
+    limit: dict[str, int]
+
+
+class Visit(NamedTuple):
+    """A link to be followed."""
+
+    code: str
+    destination: str
+    user_agent: str
+    is_bot: bool
+    is_limited: bool
 
 
 class Run:
@@ -38,14 +56,16 @@ class Run:
         self.milliseconds: dict[str, list[float]] = {name: [] for name in OPERATIONS}
         self.errors = Counter[str]()
         self.created: list[tuple[str, str]] = []
-        self.clicks = Counter[str]()
+        self.clicks = Clicks()
+        self.used_up = Counter[str]()
         self._links = list(order.links)
+        self.limited: list[tuple[str, str]] = []
         self._zipf = Zipf(len(order.links) + order.requests)
         self._random = random.Random(order.name)  # noqa: S311 - the same visits in every run
         self._deadline = time.monotonic() + order.seconds
 
-    def next(self) -> tuple[str, str] | str:
-        """Return the link to follow, code and destination, or the destination to shorten: that is one in eleven.
+    def next(self) -> Create | Visit:
+        """Return what to do: one link in eleven requests is to be made, the first of all with a limit.
 
         Raises
         ------
@@ -57,13 +77,23 @@ class Run:
             raise StopUser
         number, self.begun = self.begun, self.begun + 1
         if not self._links or (number % (REDIRECTS_PER_CREATE + 1) == 0 and not self.order.direct):
-            return f"https://example.com/{self.order.name}/{number}"
-        return self._links[self._zipf.draw(len(self._links), self._random.random())]
+            return Create(f"https://example.com/{self.order.name}/{number}", {} if number else {"max_clicks": LIMIT})
+        is_bot = self._random.random() < BOTS
+        user_agent = self._random.choice(USER_AGENTS[is_bot])
+        if self.limited and number % LIMITED == 1:
+            return Visit(*self.limited[0], user_agent, is_bot, is_limited=True)
+        link = self._links[self._zipf.draw(len(self._links), self._random.random())]
+        return Visit(*link, user_agent, is_bot, is_limited=False)
 
-    def made(self, code: str, destination: str) -> None:
+    def made(self, code: str, create: Create) -> None:
         """Note a new link."""
-        self.created.append((code, destination))
-        self._links.append((code, destination))
+        link = code, create.destination
+        self.created.append(link)
+        (self.limited if create.limit else self._links).append(link)
+
+    def sent_on(self, visit: Visit) -> None:
+        """Note a click. No run lasts over midnight."""
+        self.clicks[visit.code, None if visit.is_bot else int(time.time()) // DAY] += 1
 
     def note(self, name: str, response_time: float, exception: BaseException | None, **_: object) -> None:
         """Note how a request ended: Locust's event."""
@@ -92,37 +122,49 @@ class Client(FastHttpUser):  # type: ignore[misc]
     @task  # type: ignore[untyped-decorator]
     def request(self) -> None:
         """Do the next request."""
-        link = self.current.next()
-        if isinstance(link, str):
-            self._create(link)
+        request = self.current.next()
+        if isinstance(request, Create):
+            self._create(request)
         elif self.current.order.direct:
-            self._invoke(*link)
+            self._invoke(request)
         else:
-            self._follow(*link)
+            self._follow(request)
 
-    def _create(self, destination: str) -> None:
-        body = {"original_url": destination, "redirect_type": "302"}
+    def _create(self, create: Create) -> None:
+        body = {"original_url": create.destination, "redirect_type": "302"} | create.limit
         with self.client.post("/create", json=body, name="create", catch_response=True) as answer:
             if answer.status_code == HTTPStatus.CREATED:
-                self.current.made(answer.json()["short_code"], destination)
+                self.current.made(answer.json()["short_code"], create)
             else:
                 answer.failure(_what(answer))
 
-    def _follow(self, code: str, destination: str) -> None:
-        with self.client.get(f"/{code}", name="redirect", allow_redirects=False, catch_response=True) as answer:
-            right = answer.status_code == HTTPStatus.FOUND and answer.headers["Location"] == destination
-            self._count(code, answer, right=right)
+    def _follow(self, visit: Visit) -> None:
+        with self.client.get(
+            f"/{visit.code}",
+            name="redirect",
+            headers={"User-Agent": visit.user_agent},
+            allow_redirects=False,
+            catch_response=True,
+        ) as answer:
+            status, led_to = answer.status_code, answer.headers.get("Location") if answer.headers else None
+            if visit.is_limited and status == HTTPStatus.GONE and led_to is None:
+                self.current.used_up[visit.code] += 1
+                answer.success()
+            elif visit.is_limited and visit.is_bot:  # doesn't learn where it leads, and counts as nobody
+                if status != HTTPStatus.OK or led_to is not None:
+                    answer.failure(_what(answer))
+            elif status == HTTPStatus.FOUND and led_to == visit.destination:
+                self.current.sent_on(visit)
+            else:
+                answer.failure(_what(answer))
 
-    def _invoke(self, code: str, destination: str) -> None:
-        with self.client.post(_INVOCATIONS, json={"short_code": code}, name="redirect", catch_response=True) as answer:
-            right = answer.status_code == HTTPStatus.OK and answer.json().get("original_url") == destination
-            self._count(code, answer, right=right)
-
-    def _count(self, code: str, answer: Any, *, right: bool) -> None:  # noqa: ANN401
-        if right:
-            self.current.clicks[code] += 1
-        else:
-            answer.failure(_what(answer))
+    def _invoke(self, visit: Visit) -> None:
+        event = {"short_code": visit.code, "user_agent": visit.user_agent}
+        with self.client.post(_INVOCATIONS, json=event, name="redirect", catch_response=True) as answer:
+            if answer.status_code == HTTPStatus.OK and answer.json().get("original_url") == visit.destination:
+                self.current.sent_on(visit)
+            else:
+                answer.failure(_what(answer))
 
 
 def _what(answer: Any) -> str:  # noqa: ANN401
@@ -149,8 +191,8 @@ def main() -> None:
     runner.quit()
     if run.ended < run.begun:
         run.errors["no answer"] += run.begun - run.ended
-    kept = ("milliseconds", "errors", "created", "clicks")
-    _tell(seconds=seconds, **{name: getattr(run, name) for name in kept})
+    kept = {name: getattr(run, name) for name in ("milliseconds", "errors", "created", "limited", "used_up")}
+    _tell(seconds=seconds, **kept, clicks=[(*each, clicks) for each, clicks in run.clicks.items()])
 
 
 def _tell(**what: object) -> None:

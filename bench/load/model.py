@@ -1,5 +1,6 @@
 """What needs neither Locust nor the stack: what clients do, whom they visit, and what is made of their answers."""
 
+import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,21 @@ OPERATIONS = ("create", "redirect")
 PERCENTILES = ("p50", "p95", "p99")
 REQUESTS = 50_000  # that the main run has to have
 ENOUGH = f"≥ {REQUESTS:_}".replace("_", " ")
+DAY = 86_400  # seconds
+LIMIT = 10  # people that a link with a limit sends on
+BOTS = 0.2  # of the visitors
+USER_AGENTS = {
+    False: (
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+        "Mozilla/5.0 (Android 16; Mobile; rv:145.0) Gecko/145.0 Firefox/145.0",
+    ),
+    True: (
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
+        "curl/8.5.0",
+    ),
+}  # of people, of bots
 # In milliseconds at one client, where nothing waits for another's turn.
 LIMITS = {("create", "p95"): 100, ("create", "p99"): 200, ("redirect", "p95"): 50, ("redirect", "p99"): 100}
 
@@ -56,17 +72,50 @@ class Zipf:
 
 
 class Row(NamedTuple):
-    """What the table has of a link."""
+    """What the table has of a link.
+
+    Attributes
+    ----------
+    original_url : str
+        The destination.
+    click_count : int
+        The sum.
+    clicks : mapping of int or None to int
+        People's by the UTC day, counted from 1970-01-01 on; bots' under ``None``.
+    max_clicks : int or None
+        How many people are sent on at most.
+    """
 
     original_url: str
     click_count: int
+    clicks: Mapping[int | None, int]
+    max_clicks: int | None = None
+
+
+Clicks = Counter[tuple[str, int | None]]  # by code and day; bots' have no day
 
 
 class Answers(NamedTuple):
-    """What clients were answered: code and destination of each 201, and right answers to redirects by code."""
+    """What clients were answered.
+
+    Attributes
+    ----------
+    created : list of (str, str)
+        Code and destination of each 201.
+    clicks : Clicks
+        Right answers to redirects.
+    used_up : Counter of str
+        Visitors who were told that a link's limit was reached, by code.
+    """
 
     created: list[tuple[str, str]]
-    clicks: Counter[str]
+    clicks: Clicks
+    used_up: Counter[str]
+
+
+def counted_clicks(rows: Mapping[str, Row]) -> Clicks:
+    """Return what the table has of clicks."""
+    return Counter({(code, day): clicks for code, row in rows.items() for day, clicks in row.clicks.items()})
 
 
 def reconcile(answers: Answers, rows: Mapping[str, Row]) -> list[str]:
@@ -81,11 +130,27 @@ def reconcile(answers: Answers, rows: Mapping[str, Row]) -> list[str]:
         elif rows[code].original_url != destinations[code]:
             differences.append(f"{code}: made for {destinations[code]}, leads to {rows[code].original_url}")
     differences += [f"{code}: in the table, but never answered with 201" for code in rows if code not in destinations]
-    for code in sorted({*answers.clicks, *rows}):
-        answered, counted = answers.clicks[code], rows[code].click_count if code in rows else 0
-        if answered != counted:
-            differences.append(f"{code}: {answered} redirects answered, {counted} clicks counted")
-    return differences
+    counted = counted_clicks(rows)
+    for code, day in sorted({*answers.clicks, *counted}, key=str):
+        answered, found = answers.clicks[code, day], counted[code, day]
+        if answered != found:
+            whose = "of bots" if day is None else f"on {time.strftime('%Y-%m-%d', time.gmtime(day * DAY))}"
+            differences.append(f"{code}: {answered} redirects answered {whose}, {found} clicks counted")
+    return differences + [each for code, row in rows.items() for each in _contradictions(code, row, answers)]
+
+
+def _contradictions(code: str, row: Row, answers: Answers) -> list[str]:
+    """Return what a row's figures say against each other, and against who was told that the limit is reached."""
+    people = sum(clicks for day, clicks in row.clicks.items() if day is not None)
+    added, used_up = people + row.clicks.get(None, 0), answers.used_up[code]
+    found = []
+    if added != row.click_count:
+        found.append(f"{code}: days and bots add up to {added} clicks, the sum is {row.click_count}")
+    if row.max_clicks is not None and people > row.max_clicks:
+        found.append(f"{code}: {people} people were sent on, with a limit of {row.max_clicks}")
+    if used_up and people != row.max_clicks:
+        found.append(f"{code}: used up for {used_up} visitors, after {people} people of {row.max_clicks}")
+    return found
 
 
 class Bar(NamedTuple):

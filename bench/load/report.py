@@ -9,7 +9,15 @@ from bench.report import number, table
 def text(results: dict[str, Any]) -> str:
     """Return all figures as Markdown."""
     runs, scaling = results["runs"], results["scaling"]
-    (links, rows), (clicks, counted) = ((number(each) for each in results[name]) for name in ("links", "clicks"))
+    (people, bots), (counted, bots_counted) = ([number(each) for each in side] for side in results["clicks"])
+    links, rows, used_up, click_counts, differences = map(
+        number, (*results["links"], results["used_up"], results["click_counts"], len(results["differences"]))
+    )
+    reconciled = (
+        f"Answered: {links} links, {people} redirects of people, {bots} of bots, {used_up} times a limit reached.\n"
+        f"In the table: {rows} links, {counted} clicks on their days, {bots_counted} of bots, {click_counts} in all.\n"
+        f"Compared link by link and day by day, bots apart: {differences} differences."
+    )
     bars = [
         [bar["what"], "" if bar["measured"] is None else number(bar["measured"]), bar["required"], _met(bar["met"])]
         for bar in results["bars"]
@@ -26,7 +34,7 @@ def text(results: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             f"`make load`, {results['seconds'] / 60:.0f} minutes.\n{results['machine']}.",
-            f"Answered: {links} links, {clicks} redirects. In the table: {rows} links, {counted} clicks.",
+            reconciled,
             *results["differences"][:20],
             *(f"{times} times {error}" for error, times in results["errors"].items()),
             table(["required", "measured", "limit", "met"], bars),

@@ -52,7 +52,7 @@ def _window(call: Call) -> tuple[int, int]:
     if first is None:
         first = last - SHOWN + 1
     if not last - MOST < first <= last:
-        raise ValidationError([{"field": "from", "message": f"from must be before to, and {MOST} days at most"}])
+        raise ValidationError([{"field": "from", "message": f"from must be 0 to {MOST - 1} days before to"}])
     return first, last
 
 

@@ -73,6 +73,7 @@ class SiteFiles:
         body = Template(_read(file)).substitute(
             service=escape(self._settings.service_name),
             create_access=self._settings.create_access,
+            shorten_hidden="" if self._settings.create_access == "anyone" else "hidden",
             mark=pages.MARK,
             style=self._versioned("app.css"),
             script=self._versioned("app.js"),

@@ -44,7 +44,7 @@ def visit(request: Request, invocation: Invocation) -> Response:
     """Send a visitor on, and count the click; a bot doesn't learn where a link with a limit leads."""
     if request.is_preview:
         return preview(request, invocation)
-    purposes = (request.header(name) for name in ("sec-purpose", "purpose", "x-moz"))
+    purposes = (request.header(name) for name in ("sec-purpose", "purpose", "x-purpose", "x-moz"))
     visitor = Visitor.BOT if is_bot(request.header("user-agent"), *purposes) else Visitor.PERSON
     followed, now = _follow(request.short_code(), invocation, visitor)
     if followed.is_withheld:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import boto3
 import pytest
@@ -294,14 +295,17 @@ class Http:
     def request(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any, dict[str, str]]:
         """Return an answer's status, body and headers."""
         event = load("manage_links/http_see.json")
+        path, _, query = path.partition("?")
         _, *parts = path.split("/")
         is_code = parts[0] == "links" and len(parts) > 1 and parts[1] not in {"bulk", "import"}
-        route = f"{method} /links/{{short_code}}" if is_code else f"{method} {path}"
+        route = f"{method} {'/'.join(['/links/{short_code}', *parts[2:]]) if is_code else path}"
         del event["headers"]["authorization"], event["pathParameters"]
         event |= {"routeKey": route, "rawPath": path, "headers": event["headers"] | self._headers | headers}
         event["requestContext"] |= {"routeKey": route, "http": event["requestContext"]["http"] | {"method": method}}
         if is_code:
             event["pathParameters"] = {"short_code": parts[1]}
+        if query:
+            event |= {"rawQueryString": query, "queryStringParameters": dict(parse_qsl(query))}
         if body is not None:
             event["body"] = json.dumps(body)
         answer = self._invoke("create-url" if path == "/create" else "manage-links", event)

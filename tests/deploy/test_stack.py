@@ -13,7 +13,7 @@ import pytest
 
 from squrl.aws.links_table import to_item
 from squrl.clicks import Click
-from squrl.links import Kind
+from squrl.links import DAY, MAX_DAYS, Kind, Link, timestamp
 from tests.support.events import ANSWERS, BATCHES, LINKS, load, status_and_error
 
 FUNCTIONS = {"create-url": 10, "manage-links": 30, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds
@@ -126,11 +126,11 @@ def test_given_a_deployment_when_the_redirect_is_asked_where_its_clicks_go_then_
     ("function", "routes"),
     [
         ("create-url", {"POST/create"}),
-        ("redirect", {"GET/*", "HEAD/*", "*"}),
+        ("redirect", {"GET/*", "HEAD/*", "POST/*", "*"}),
         (
             "manage-links",
             {"GET/links", "GET/links/*", "PATCH/links/*", "DELETE/links/*"}
-            | {"POST/links/bulk", "PATCH/links/bulk", "POST/links/import"},
+            | {"GET/links/*/stats", "POST/links/bulk", "PATCH/links/bulk", "POST/links/import"},
         ),
     ],
     ids=["create-url", "redirect", "manage-links"],
@@ -307,6 +307,52 @@ def test_given_a_link_when_it_is_followed_and_probed_then_the_click_alone_is_cou
     invoke("redirect", load("redirect/http_head.json"))
 
     assert rows()["hello-squrl"]["click_count"] == {"N": "1"}
+
+
+@pytest.fixture
+def visit(invoke):
+    """Return a function that asks for a short link as a visitor does, and returns the answer."""
+
+    def ask(short_code, method="GET", **headers):
+        event, route = load("redirect/http.json"), f"{method} /{{short_code}}"
+        event |= {"routeKey": route, "rawPath": f"/{short_code}", "pathParameters": {"short_code": short_code}}
+        event["requestContext"] |= {"routeKey": route, "http": event["requestContext"]["http"] | {"method": method}}
+        return invoke("redirect", event | {"headers": event["headers"] | headers})
+
+    return ask
+
+
+def test_given_a_limit_when_a_bot_and_people_come_then_people_alone_are_sent_on_up_to_it(rows, http, make_key, visit):
+    caller = http(make_key()["key"])
+    caller.create(original_url="https://example.com/", custom_code="limited", redirect_type="302", max_clicks=2)
+
+    bots = visit("limited", **{"user-agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"})
+    statuses = [visit("limited", method)["statusCode"] for method in ("GET", "POST", "GET", "POST")]
+
+    statistics = caller.request("GET", "/links/limited/stats")[1]
+    assert (bots["statusCode"], "Location" in bots["headers"]) == (200, False)
+    assert statuses == [302, 303, 410, 410]
+    assert (statistics["click_count"], statistics["bot_click_count"]) == (2, 0)
+    assert sum(day["clicks"] for day in statistics["days"]) == 2
+
+
+def test_given_a_row_full_of_days_when_clicked_then_old_ones_are_moved_and_none_is_lost(
+    rows, http, make_key, visit, eventually, client
+):
+    today = int(time.time()) // DAY
+    days = {today - ago: ago for ago in range(1, MAX_DAYS + 1)}
+    kind = Kind("https://example.com/", "302", None, "marketing")
+    link = Link("many-days", kind, "2026-11-22T10:30:00Z", None, click_count=sum(days.values()), days=days)
+    client("dynamodb").put_item(TableName="squrl-urls-dev", Item=to_item(link))
+
+    assert visit("many-days")["statusCode"] == 302
+
+    eventually(lambda: "days_from" in rows()["many-days"])
+    first = timestamp(min(days) * DAY)[:10]
+    statistics = http(make_key()["key"]).request("GET", f"/links/many-days/stats?from={first}")[1]
+    clicks = [day["clicks"] for day in statistics["days"]]
+    assert clicks[:MAX_DAYS] == list(range(MAX_DAYS, 0, -1))
+    assert (sum(clicks), statistics["click_count"], statistics["undated_click_count"]) == (631, 631, 0)
 
 
 @pytest.mark.parametrize(

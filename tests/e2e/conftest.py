@@ -13,20 +13,22 @@ import requests
 from botocore.config import Config
 
 from squrl.links import Kind, Link, timestamp
-from tests.support import description
+from tests.support import description, events
 from tests.support.commands import sam_local
 from tests.support.functions import ACCOUNT
 
+BROWSER = events.load("redirect/http.json")["headers"]["user-agent"]
 EVERYWHERE = {"X-Content-Type-Options": "nosniff", "X-Robots-Tag": "noindex"}
 _NUMBERS = itertools.count(time.time_ns() % 10**9)
 
 
 class Api:
-    """A client whose every exchange has to be one that docs/openapi.yaml describes."""
+    """A browser whose every exchange has to be one that docs/openapi.yaml describes."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._session = requests.Session()
+        self._session.headers["User-Agent"] = BROWSER
 
     def request(self, method: str, path: str, *, key: str | None = None, **options: Any) -> requests.Response:
         if key:
@@ -34,18 +36,21 @@ class Api:
         response = self._session.request(method, self.url + path, allow_redirects=False, timeout=30, **options)
         description.check(method, path, response)
         assert response.headers.items() >= EVERYWHERE.items()
-        is_redirect = response.status_code in (301, 302)  # its destination may know where a visitor comes from
+        is_redirect = response.status_code in (301, 302, 303)  # its destination may know where a visitor comes from
         assert response.headers.get("Referrer-Policy") == (None if is_redirect else "no-referrer")
         return response
 
     def create(self, *, key: str | None = None, **fields: Any) -> requests.Response:
         return self.request("POST", "/create", key=key, json=fields)
 
-    def get(self, code: str) -> requests.Response:
-        return self.request("GET", f"/{code}")
+    def get(self, code: str, **headers: str) -> requests.Response:
+        return self.request("GET", f"/{code}", headers=headers)
 
     def head(self, code: str) -> requests.Response:
         return self.request("HEAD", f"/{code}")
+
+    def press(self, code: str, **headers: str) -> requests.Response:
+        return self.request("POST", f"/{code}", headers=headers)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from tests.support.invariants import CODE, check_log, is_public, read_answer
 from tests.support.runtime import running
 
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
+FORWARDING, WITHHELD = events.load("redirect/http_forward_query.json"), events.load("redirect/http_withheld.json")
 UNREADABLE = "The URL must have a host and a port that a browser can read"
 PROCESSES = 2  # of each function
 
@@ -97,15 +98,31 @@ def test_given_naughty_strings_when_used_for_anything_then_they_break_nothing(as
     assert [status != 404 for status, _ in followed] == [text in taken for text in strings * 2]
 
 
+def test_given_naughty_strings_when_a_visitor_sends_them_then_they_break_nothing(ask, tables):
+    strings = [*bad_input.naughty_strings(), "x" * 5_000]
+    tables.put(*(replace(link, click_limit=link.max_clicks and 10**9) for link in events.LINKS))
+
+    queries = ask("redirect", [FORWARDING | {"rawQueryString": text} for text in strings])
+    agents = ask("redirect", [WITHHELD | {"headers": {"user-agent": text}} for text in strings])
+    purposes = ask("redirect", [WITHHELD | {"headers": {"sec-purpose": text}} for text in strings])
+
+    assert {status for status, _ in queries} == {302}
+    assert {status for status, _ in agents} == {200, 302}
+    assert {status for status, _ in purposes} == {302}
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("role", [None, Role.ADMIN], ids=["no key", "admin"])
 def test_given_requests_made_up_from_the_document_when_sent_then_it_is_true(api_url, tables, role):
     tables.put(replace(events.LINKS[0], short_code="b3xK9mP"))  # the document's example
     for number in range(50):  # the hooks'
         owner = ("made-up", "others", None)[number % 3]
-        kind = Kind("https://example.com/", "301", None, owner)
-        tables.put(Link(f"made-up-{number}", kind, "2026-11-22T10:30:00Z", None))
+        kind = Kind("https://example.com/?a=1#b", "301", None, owner, forward_query=number % 2 == 0)
+        limit = (None, 1, 10**9)[number % 5 % 3]
+        link = Link(f"made-up-{number}", kind, "2026-11-22T10:30:00Z", None, max_clicks=limit, click_limit=limit)
+        tables.put(link)
     key = [f"--header=Authorization: Bearer {tables.make_key('made-up', role)}"] if role else []
+    browser = [] if role else [f"--header=User-Agent: {REDIRECT['headers']['user-agent']}"]  # by itself, it is a bot
     command = [bad_input.ENVIRONMENT / "bin" / "schemathesis", "run", ROOT / "docs" / "openapi.yaml", "--url", api_url]
     # Which destinations are refused is more than a schema can say; what has no route is API Gateway's to answer.
     checks = "--exclude-checks=positive_data_acceptance,unsupported_method"
@@ -113,7 +130,7 @@ def test_given_requests_made_up_from_the_document_when_sent_then_it_is_true(api_
     options = [checks, "--max-redirects=0", "--max-examples=30", "--seed=1", "--workers=1", "--no-color"]
 
     run = subprocess.run(
-        [*command, *options, *key],
+        [*command, *options, *key, *browser],
         cwd=bad_input.HOME,  # it leaves a folder behind
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.e2e.hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True,

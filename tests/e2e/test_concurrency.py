@@ -36,3 +36,13 @@ def test_given_clicks_at_once_when_followed_then_each_is_counted(api, tables, pu
 
     assert Counter(status for statuses in answers for status in statuses) == {301: 10 * CLIENTS}
     assert tables.get(link.short_code).click_count == 10 * CLIENTS
+
+
+def test_given_a_limit_when_followed_at_once_then_exactly_so_many_are_sent_on(api, tables, put):
+    link = put(max_clicks=CLIENTS, click_limit=CLIENTS)
+
+    answers = all_at_once([lambda: [api.get(link.short_code).status_code for _ in range(3)]] * CLIENTS)
+
+    assert Counter(status for statuses in answers for status in statuses) == {301: CLIENTS, 410: 2 * CLIENTS}
+    row = tables.get(link.short_code)
+    assert (row.click_count, sum(row.days.values())) == (CLIENTS, CLIENTS)

@@ -1,6 +1,7 @@
 """Every row of the contract, over HTTP and in direct invocations, through the genuine runtime and database."""
 
 import json
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -9,8 +10,19 @@ import pytest
 import requests
 
 from squrl import codes
+from squrl.clicks import Click, OldDays
 from squrl.keys import Role
-from squrl.links import Kind, Link
+from squrl.links import DAY, KEPT_DAYS, Kind, Link, timestamp
+from tests.support import events
+from tests.support.runtime import running
+
+BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+
+
+def limited(people: int) -> dict[str, int]:
+    """Return what a link has that so many people may follow, and nobody has yet."""
+    return {"max_clicks": people, "click_limit": people}
+
 
 # create
 
@@ -42,13 +54,16 @@ def test_given_other_wishes_when_created_then_other_links_are_made(api, url, new
         {"redirect_type": "302"},
         {"ttl_hours": 1},
         {"ttl_hours": 2},
+        {"forward_query": True},
+        {"max_clicks": 5},
+        {"max_clicks": 5},
         {"custom_code": new("x-")},
     ]
 
     answers = [api.create(original_url=url, **each) for each in wishes]
 
-    assert [answer.status_code for answer in answers] == [201] * 5
-    assert len({answer.json()["short_code"] for answer in answers}) == 5
+    assert [answer.status_code for answer in answers] == [201] * 8
+    assert len({answer.json()["short_code"] for answer in answers}) == 8
 
 
 def test_given_a_lifetime_when_created_again_then_the_link_is_renewed(api, tables, url):
@@ -135,6 +150,8 @@ BAD_FIELDS = [
     *({"custom_code": value} for value in ("ab", "a b c", "Admin")),
     *({"ttl_hours": value} for value in (0, 87_601, True, "24", 1.5)),
     *({"redirect_type": value} for value in (301, "307")),
+    *({"max_clicks": value} for value in (0, 1_000_000_001, True, "24", 1.5)),
+    *({"forward_query": value} for value in ("true", 1)),
     {"ttl": 24},
     {"ttl_hours": -1, "redirect_type": "x", "url": "y"},
 ]
@@ -282,6 +299,317 @@ def test_given_no_code_when_invoked_directly_then_it_is_a_validation_error(invok
     answer = invoke("RedirectFunction", event)
 
     assert (answer["error"], answer["status"]) == ("ValidationError", 400)
+
+
+@pytest.mark.parametrize("max_age", [0, 86_400])
+def test_given_an_age_for_301s_when_followed_then_browsers_keep_them_that_long(tables, put, tmp_path, max_age):
+    event = events.load("redirect/http.json") | {"pathParameters": {"short_code": put().short_code}}
+    options = {"parameters": {"PermanentMaxAge": str(max_age)}, "AWS_ENDPOINT_URL_DYNAMODB": tables.endpoint}
+
+    with running("redirect", tmp_path / "log", **options) as invoke:
+        answer = invoke(event)
+
+    assert (answer["statusCode"], answer["headers"]["Cache-Control"]) == (301, f"public, max-age={max_age}")
+
+
+# what a click adds
+
+
+def figures(tables, code):
+    """Return a link's clicks, bots' clicks and people's clicks by day, after a look at whether they add up."""
+    link = tables.get(code)
+    assert link.click_count == link.bot_click_count + sum(link.days.values())
+    return link.click_count, link.bot_click_count, dict(link.days)
+
+
+def test_given_a_person_when_it_follows_then_click_and_day_are_counted(api, tables, put):
+    code, days = put().short_code, [int(time.time()) // DAY]
+
+    answers = [api.get(code), api.get(code), api.head(code), api.get(code, Referer="https://social.example/")]
+
+    days.append(int(time.time()) // DAY)
+    clicks, bots, by_day = figures(tables, code)
+    assert {answer.status_code for answer in answers} == {301}
+    assert (clicks, bots, by_day.keys() <= {*days}) == (3, 0, True)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"User-Agent": BOT},
+        {"User-Agent": "curl/8.14.1"},
+        {"User-Agent": "WhatsApp/2.23.20.0"},
+        {"Sec-Purpose": "prefetch;prerender"},
+        {"Purpose": "prefetch"},
+        {"X-Moz": "prefetch"},
+    ],
+    ids=str,
+)
+def test_given_a_bot_when_it_follows_then_it_is_sent_on_and_counted_apart(api, tables, put, headers):
+    link = put()
+
+    answer = api.get(link.short_code, **headers)
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, link.kind.original_url)
+    assert figures(tables, link.short_code) == (1, 1, {})
+
+
+def test_given_a_bot_in_a_direct_invocation_when_it_follows_then_it_is_counted_apart(invoke, tables, put):
+    link = put()
+
+    answer = invoke("RedirectFunction", {"short_code": link.short_code, "user_agent": BOT})
+
+    assert answer["original_url"] == link.kind.original_url
+    assert figures(tables, link.short_code) == (1, 1, {})
+
+
+# click limit
+
+
+@pytest.mark.parametrize("redirect_type", ["301", "302"])
+def test_given_a_limit_when_people_follow_then_so_many_are_sent_on(api, tables, url, new, redirect_type):
+    key = tables.make_key(new("team-"))
+    link = api.create(key=key, original_url=url, max_clicks=2, redirect_type=redirect_type).json()
+    code = link["short_code"]
+
+    answers = [api.get(code) for _ in range(3)]
+
+    seen = api.request("GET", f"/links/{code}", key=key).json()
+    listed = api.request("GET", "/links", key=key, params={"status": "used_up"}).json()["links"]
+    assert [answer.status_code for answer in answers] == [int(redirect_type)] * 2 + [410]
+    assert {answer.headers["Cache-Control"] for answer in answers} == {"no-store"}
+    assert (answers[2].json()["error"], "Location" in answers[2].headers) == ("Gone", False)
+    assert listed == [seen]
+    assert seen == link | {"status": "used_up", "click_count": 2}
+
+
+def test_given_a_limit_when_bots_and_onlookers_come_then_none_is_used_up_nor_told(api, invoke, tables, put):
+    link = put(**limited(1))
+    code, before = link.short_code, tables.get(link.short_code)
+
+    pages = [
+        api.get(code, **headers)
+        for headers in (
+            {"User-Agent": BOT},
+            {"Sec-Purpose": "prefetch"},
+            {"Purpose": "prefetch"},
+            {"X-Moz": "prefetch"},
+        )
+    ]
+    probed = api.head(code)
+    direct = invoke("RedirectFunction", {"short_code": code, "user_agent": BOT})
+
+    for page in (*pages, probed):
+        assert (page.status_code, page.headers["Cache-Control"]) == (200, "no-store")
+        assert link.kind.original_url not in f"{page.headers} {page.text}"
+    assert {page.headers["Content-Type"] for page in pages} == {"text/html; charset=utf-8"}
+    assert (probed.content, direct) == (b"", {"original_url": None, "redirect_type": "301"})
+    assert tables.get(code) == before
+
+
+def test_given_a_person_taken_for_a_bot_when_the_button_is_pressed_then_it_is_sent_on(api, tables, put):
+    link = put(**limited(1))
+    code = link.short_code
+    page = api.get(code, **{"User-Agent": BOT})
+    (action,) = re.findall('<form method="post" action="/([^"]+)"><button>', page.text)
+
+    pressed, again = api.press(action, **{"User-Agent": BOT}), api.press(action)
+    afterwards = [api.get(code, **{"User-Agent": BOT}), api.head(code), api.get(code)]
+
+    assert (pressed.status_code, pressed.content) == (303, b"")
+    assert (pressed.headers["Location"], pressed.headers["Cache-Control"]) == (link.kind.original_url, "no-store")
+    assert [answer.status_code for answer in (again, *afterwards)] == [410] * 4
+    clicks, bots, by_day = figures(tables, code)
+    assert (clicks, bots, sum(by_day.values())) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("state", ["unlimited", "disabled", "unknown"])
+def test_given_a_link_without_a_page_when_the_button_is_pressed_then_it_is_as_if_followed(api, put, new, state):
+    code = {
+        "unlimited": lambda: put().short_code,
+        "disabled": lambda: put(status="disabled", **limited(1)).short_code,
+        "unknown": lambda: new("none-"),
+    }[state]()
+
+    assert api.press(code).status_code == {"unlimited": 303, "disabled": 410, "unknown": 404}[state]
+
+
+def test_given_a_limit_that_is_set_later_when_followed_then_people_since_the_start_count(api, tables, url, new):
+    key = tables.make_key(new("team-"))
+    code = api.create(key=key, original_url=url, redirect_type="302").json()["short_code"]
+    for headers in ({"User-Agent": BOT}, {}, {"User-Agent": BOT}, {"User-Agent": BOT}):
+        assert api.get(code, **headers).status_code == 302
+
+    visits = []
+    for limit in (2, 3, None):
+        changed = api.request("PATCH", f"/links/{code}", key=key, json={"max_clicks": limit})
+        assert (changed.status_code, changed.json()["max_clicks"]) == (200, limit)
+        visits += [api.get(code).status_code for _ in range(2)]
+
+    assert visits == [302, 410, 302, 410, 302, 302]
+    clicks, bots, by_day = figures(tables, code)
+    assert (clicks, bots, sum(by_day.values())) == (8, 3, 5)
+
+
+# forwarding
+
+
+@pytest.mark.parametrize(
+    ("destination", "query", "location"),
+    [
+        ("/p", "a=1", "/p?a=1"),
+        ("/p?a=1", "", "/p?a=1"),
+        ("/p?a=1&b=2#f", "b=3&c=4", "/p?a=1&b=3&c=4#f"),
+        ("/p?b=2&a=1&b=5", "b=3&b=4", "/p?b=3&b=4&a=1"),
+        ("/p?x=a%20b", "y=a+b&z=%2F%26,&e=&n", "/p?x=a%20b&y=a+b&z=%2F%26,&e=&n"),
+        ("/p?a%62=1", "ab=2", "/p?ab=2"),
+        ("/p?a=1", "q=" + "x" * 2_048, "/p?a=1"),
+    ],
+)
+def test_given_a_link_that_forwards_when_followed_then_the_visitors_query_is_added(
+    api, put, destination, query, location
+):
+    start = "https://example.com"
+    link = put(kind=Kind(start + destination, "302", None, forward_query=True))
+
+    answers = [api.request(method, f"/{link.short_code}?{query}") for method in ("GET", "HEAD", "POST")]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 303]
+    assert {answer.headers["Location"] for answer in answers} == {start + location}
+
+
+def test_given_a_link_that_does_not_forward_when_followed_then_a_query_changes_nothing(api, put):
+    link = put()
+
+    answer = api.get(f"{link.short_code}?utm_source=letter")
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, link.kind.original_url)
+
+
+# statistics
+
+
+def statistics(api, code, key, query=""):
+    answer = api.request("GET", f"/links/{code}/stats{query}", key=key)
+    assert answer.headers["Cache-Control"] == "no-store"
+    return answer.status_code, answer.json()
+
+
+def by_date(first, *clicks):
+    return [{"date": timestamp((first + number) * DAY)[:10], "clicks": each} for number, each in enumerate(clicks)]
+
+
+def test_given_clicks_when_the_statistics_are_asked_for_then_they_add_up(api, tables, put, new):
+    owner = new("team-")
+    key, today = tables.make_key(owner, Role.READ), int(time.time()) // DAY
+    link = put(
+        kind=Kind(new("https://example.com/"), "302", None, owner),
+        click_count=20,  # of which 5 were there before days were counted
+        bot_click_count=4,
+        days={today - 31: 8, today - 2: 3},
+    )
+    code = link.short_code
+    for headers in ({}, {}, {"User-Agent": BOT}):
+        assert api.get(code, **headers).status_code == 302
+
+    usual, window = (
+        statistics(api, code, key, query)
+        for query in ("", f"?from={timestamp((today - 31) * DAY)[:10]}&to={timestamp((today - 30) * DAY)[:10]}")
+    )
+
+    if int(time.time()) // DAY != today:
+        pytest.skip("midnight has passed meanwhile")
+    assert usual == (
+        200,
+        {
+            "short_code": code,
+            "click_count": 23,
+            "bot_click_count": 5,
+            "undated_click_count": 5,
+            "last_click_on": timestamp(today * DAY)[:10],
+            "timezone": "UTC",
+            "from": timestamp((today - 29) * DAY)[:10],
+            "to": timestamp(today * DAY)[:10],
+            "days": by_date(today - 29, *[0] * 27, 3, 0, 2),
+        },
+    )
+    assert window[1]["days"] == by_date(today - 31, 8, 0)
+
+
+def test_given_old_days_when_they_are_moved_then_every_day_can_still_be_asked_for(api, invoke, tables, put, new):
+    owner = new("team-")
+    key, today = tables.make_key(owner, Role.READ), int(time.time()) // DAY
+    first = today - 399
+    days = {day: day % 7 + 1 for day in range(first, today, 9)}
+    link = put(
+        kind=Kind(new("https://example.com/"), "302", None, owner),
+        created_at=timestamp(first * DAY),
+        click_count=sum(days.values()),
+        days=days,
+    )
+    year = f"?from={timestamp(first * DAY)[:10]}&to={timestamp(today * DAY)[:10]}"
+    before = statistics(api, link.short_code, key, year)
+
+    message = OldDays(link.short_code, link.created_at).to_message()
+    answer = invoke("CountClicksFunction", {"Records": [{"messageId": "1", "body": message}]})
+
+    assert answer == {"batchItemFailures": []}
+    assert 0 < len(tables.get(link.short_code).days) <= KEPT_DAYS
+    assert statistics(api, link.short_code, key, year) == before
+    assert before[1]["days"] == by_date(first, *(days.get(day, 0) for day in range(first, today + 1)))
+    assert before[1]["undated_click_count"] == 0
+
+
+def test_given_a_click_that_was_queued_when_counted_then_it_is_on_the_day_it_was_made(api, invoke, tables, put, new):
+    owner = new("team-")
+    link = put(kind=Kind(new("https://example.com/"), "302", None, owner))
+    made = int(time.time()) - 3 * DAY
+    clicks = [Click.on(link, made), Click.on(link, made, is_bot=True)]
+
+    records = [{"messageId": str(number), "body": each.to_message()} for number, each in enumerate(clicks)]
+    answers = [invoke("CountClicksFunction", {"Records": records}) for _ in range(2)]
+
+    assert answers == [{"batchItemFailures": []}] * 2
+    _, told = statistics(api, link.short_code, tables.make_key(owner, Role.READ))
+    assert (told["click_count"], told["bot_click_count"], told["undated_click_count"]) == (2, 1, 0)
+    assert told["last_click_on"] == timestamp(made)[:10]
+    assert {"date": timestamp(made)[:10], "clicks": 1} in told["days"]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("?from=yesterday", "from"),
+        ("?to=2026-02-30", "to"),
+        ("?from=2026-11-24&to=2026-11-23", "from"),
+        ("?from=2025-01-01&to=2026-02-05", "from"),
+    ],
+)
+def test_given_no_window_when_the_statistics_are_asked_for_then_it_is_refused(api, tables, put, new, query, field):
+    owner = new("team-")
+    link = put(kind=Kind(new("https://example.com/"), "301", None, owner))
+
+    status, error = statistics(api, link.short_code, tables.make_key(owner, Role.READ), query)
+
+    assert (status, [detail["field"] for detail in error["details"]]) == (400, [field])
+
+
+def test_given_statistics_when_asked_for_then_only_who_may_see_the_link_gets_them(api, tables, put, new):
+    owner = new("team-")
+    own, deleted, anonymous = (
+        put(kind=Kind(new("https://example.com/"), "301", None, owner)),
+        put(kind=Kind("", "301", None, owner), status="deleted", click_count=3, bot_click_count=3),
+        put(),
+    )
+    reader, stranger, admin = (
+        tables.make_key(*each) for each in ((owner, Role.READ), ("others", Role.WRITE), ("boss", Role.ADMIN))
+    )
+    codes = [link.short_code for link in (own, deleted, anonymous)] + [new("none-")]
+
+    told = {key: [statistics(api, code, key)[0] for code in codes] for key in (None, reader, stranger, admin)}
+
+    assert told == {None: [401] * 4, reader: [200, 200, 404, 404], stranger: [404] * 4, admin: [200] * 3 + [404]}
+    assert statistics(api, deleted.short_code, reader)[1]["click_count"] == 3
 
 
 # managing

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from local import processes
 from squrl.aws.durable_table import DurableTable
+from squrl.links import DAY
 from tests.faults.stack import EventSource, Finding, Scenario, Stack
 from tests.support import events
 from tests.support.functions import ROOT
@@ -21,6 +23,7 @@ from tests.support.proxy import Proxy
 EMULATOR = ROOT / ".local" / "ministack" / "bin" / "python"  # `make faults` installs it
 DOCUMENT = ROOT / "docs" / "reliability.md"
 MARKERS = "<!-- what `make faults` found -->\n", "<!-- end -->\n"
+LONGEST = 100  # seconds of a scenario
 FINDINGS = pytest.StashKey[list[Finding]]()
 
 
@@ -79,7 +82,7 @@ def queue(sqs) -> Iterator[Proxy]:
 @pytest.fixture(scope="session")
 def queue_url(sqs) -> str:
     # The consumer's time-out is 30 seconds in the template; here a message comes again sooner.
-    return str(sqs.create_queue(QueueName="squrl-clicks-local", Attributes={"VisibilityTimeout": "3"})["QueueUrl"])
+    return str(sqs.create_queue(QueueName="squrl-clicks-local", Attributes={"VisibilityTimeout": "8"})["QueueUrl"])
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +100,9 @@ def source(sqs, queue_url, stack) -> Iterator[EventSource]:
 
 @pytest.fixture
 def scenario(stack, database, queue, source, tables, pytestconfig) -> Iterator[Scenario]:
+    left = DAY - time.time() % DAY
+    if left < LONGEST:  # a click at midnight could be of either day
+        time.sleep(left)
     scenario = Scenario(stack, database, queue, source, tables)
     yield scenario
     for each in (database, queue, source):

@@ -6,17 +6,21 @@ import random
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Literal, NamedTuple, Self
 
 from local import functions
 from local.reaper import kill_session
-from squrl.links import Kind, Link, timestamp
+from squrl.clicks import Click
+from squrl.keys import OPERATOR
+from squrl.links import DAY, Kind, Link, timestamp
+from squrl.statistics import see_statistics
 from tests.support import events
 from tests.support.functions import FOLDERS
 from tests.support.proxy import Call, Fault, Proxy, Rule
@@ -25,15 +29,20 @@ from tests.support.tables import Tables
 
 REDIRECT, CREATE, CONSUMER, MANAGE = "redirect", "create_url", "count_clicks", "manage_links"
 PROCESSES = {REDIRECT: 6, CREATE: 3, CONSUMER: 2, MANAGE: 3}
+DAYS = {REDIRECT: 3}  # the processes' clocks are as many days apart, so that there is more than today to reconcile
 ANYONE = {"CreateAccess": "anyone", "CreatesPerMinutePerClient": "0"}  # visitors here have no keys, and one address
 VISITORS = 8  # at a time
 OUTAGE = 10  # seconds
 SEED = 20_261_122
+BOTS = 0.2  # of the visitors
+BOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
 
 BATCH = 99  # messages, as in the template
 BATCHING_WINDOW = 0.5  # seconds
 DRAINED_WITHIN = 120  # seconds
 SAMPLE = events.load("count_clicks/sqs.json")["Records"][0]
+
+Bin = tuple[str, int | None]  # where a click is counted: a code, and a day since 1970 or None for bots
 
 
 class Answer(NamedTuple):
@@ -49,6 +58,10 @@ class Answer(NamedTuple):
         As the function answered.
     started, ended : float
         Unix seconds.
+    day : int
+        The UTC day by the clock of the function that was asked, counted from 1970-01-01 on.
+    is_bot : bool
+        Whether a bot asked.
     """
 
     subject: str
@@ -57,6 +70,12 @@ class Answer(NamedTuple):
     body: str
     started: float
     ended: float
+    day: int
+    is_bot: bool = False
+
+    @property
+    def bin(self) -> Bin:
+        return self.subject, None if self.is_bot else self.day
 
     @property
     def is_success(self) -> bool:
@@ -74,8 +93,9 @@ class Pool:
     """
 
     def __init__(self, name: str, variables: dict[str, str], write: functions.Write) -> None:
-        self._function = declared(name, variables, parameters=ANYONE)
-        self._count, self._write = PROCESSES[name], write
+        more = {"PYTHONPATH": str(Path(events.__file__).parent)}  # for `earlier`, which moves the clock
+        self._function = declared(name, variables | more, parameters=ANYONE, handler="earlier.lambda_handler")
+        self._count, self._days, self._write = PROCESSES[name], DAYS.get(name, 1), write
         self._processes = dict[int, functions.Process]()
         self._idle = SimpleQueue[int]()
         self._starting = threading.Lock()
@@ -90,14 +110,20 @@ class Pool:
         for process in self._processes.values():
             process.stop()
 
-    def invoke(self, event: str) -> tuple[bool, str]:
-        """Return what `functions.Process.invoke` does, from a process that has nothing to do."""
+    def invoke(self, event: Any, days_ago: int | None) -> tuple[bool, str, int]:
+        """Return what `functions.Process.invoke` does, from a process that has nothing to do, and its `days_ago`.
+
+        Each process has the same clock all the time, unless it is told how many days ago to take the event: a clock
+        that jumps has it connect anew.
+        """
         number = self._idle.get()
+        if days_ago is None:
+            days_ago = number % self._days
         try:
             if not self._processes[number].healthy:
                 self._processes[number].stop()
                 self._start(number)
-            return self._processes[number].invoke(event)
+            return *self._processes[number].invoke(_earlier(event, days_ago)), days_ago
         finally:
             self._idle.put(number)
 
@@ -108,7 +134,11 @@ class Pool:
     def _start(self, number: int) -> None:
         with self._starting:
             self._processes[number] = functions.Process(self._function, None, self._write, lambda: None)
-            self._processes[number].invoke(json.dumps(NOTHING))
+            self._processes[number].invoke(_earlier(NOTHING, number % self._days))
+
+
+def _earlier(event: Any, days_ago: int) -> str:
+    return json.dumps({"event": event, "days_ago": days_ago})
 
 
 class Stack:
@@ -134,10 +164,12 @@ class Stack:
         for pool in self.pools.values():
             pool.__exit__(*error)
 
-    def get(self, short_code: str) -> Answer:
-        """Follow a link, as the HTTP API has it done."""
+    def get(self, short_code: str, *, is_bot: bool = False, days_ago: int | None = None) -> Answer:
+        """Follow a link, as the HTTP API has it done; on one of the last `DAYS`, or so many days ago."""
         event = events.load("redirect/http.json") | {"pathParameters": {"short_code": short_code}}
-        return self._request(REDIRECT, event, short_code)
+        if is_bot:
+            event["headers"]["user-agent"] = BOT
+        return self._request(REDIRECT, event, short_code, days_ago=days_ago)._replace(is_bot=is_bot)
 
     def create(self, **fields: str | int) -> Answer:
         """Make a link, as the HTTP API has it done."""
@@ -162,6 +194,15 @@ class Stack:
             for subject, each in zip(subjects, results, strict=True)
         ]
 
+    def statistics(self, short_code: str, first: int, last: int) -> dict[str, Any]:
+        """Return what an operator is told of a link's days from first to last, counted from 1970-01-01 on."""
+        window = {"from": timestamp(first * DAY)[:10], "to": timestamp(last * DAY)[:10]}
+        answer = self.invoke(MANAGE, {"method": "GET", "path": f"/links/{short_code}/stats", "query": window})
+        assert answer is not None
+        assert answer["status"] == 200, answer
+        body: dict[str, Any] = answer["body"]
+        return body
+
     def invoke(self, function: str, event: Any) -> dict[str, Any] | None:
         """Hand a function an event; ``None`` when its process was killed.
 
@@ -170,20 +211,23 @@ class Stack:
         AssertionError
             When it was out of time, or failed.
         """
-        answered, text = self.pools[function].invoke(json.dumps(event))
+        return self._invoke(function, event)[0]
+
+    def _invoke(self, function: str, event: Any, days_ago: int | None = None) -> tuple[dict[str, Any] | None, int]:
+        answered, text, days_ago = self.pools[function].invoke(event, days_ago)
         if not answered and not text:
-            return None
+            return None, days_ago
         assert answered, text
         answer: dict[str, Any] = json.loads(text)
         assert "errorType" not in answer, text
-        return answer
+        return answer, days_ago
 
-    def _request(self, function: str, event: Any, subject: str) -> Answer:
+    def _request(self, function: str, event: Any, subject: str, *, days_ago: int | None = None) -> Answer:
         started = time.time()
-        answer = self.invoke(function, event)
-        if answer is None:
-            return Answer(subject, 0, {}, "", started, time.time())
-        return Answer(subject, answer["statusCode"], answer["headers"], answer["body"], started, time.time())
+        answer, days_ago = self._invoke(function, event, days_ago)
+        told = answer or {"statusCode": 0, "headers": {}, "body": ""}
+        day = int(started) // DAY - days_ago
+        return Answer(subject, told["statusCode"], told["headers"], told["body"], started, time.time(), day)
 
     def _write(self, line: str) -> None:
         """Take a line of a function's output; add up the counts in it, if it is metrics."""
@@ -228,6 +272,10 @@ class EventSource:
     def __exit__(self, *_: object) -> None:
         self._closed = True
         self._threads.shutdown()
+
+    def send(self, click: Click) -> None:
+        """Put a click into the queue, past the proxy."""
+        self._sqs.send_message(QueueUrl=self._url, MessageBody=click.to_message())
 
     def drain(self) -> None:
         """Wait until every message was counted and deleted."""
@@ -315,8 +363,10 @@ class Scenario:
         self.random = random.Random(SEED)  # noqa: S311
         stack.metrics.clear()
 
-    def put_links(self, count: int, *, expires_at: int | None = None, owner: str | None = None) -> list[Link]:
-        """Write links into the table, past the proxy."""
+    def put_links(
+        self, count: int, *, expires_at: int | None = None, owner: str | None = None, **fields: Any
+    ) -> list[Link]:
+        """Write links into the table, past the proxy; `fields` are more of `Link`'s."""
         created_at = timestamp(int(time.time()) if expires_at is None else expires_at - 3600)
         ttl_hours = None if expires_at is None else 1
         first = len(self.links)
@@ -326,6 +376,7 @@ class Scenario:
                 Kind(self.destination(number), "301", ttl_hours, owner),
                 created_at,
                 expires_at,
+                **fields,
             )
             for number in range(first, first + count)
         ]
@@ -345,7 +396,11 @@ class Scenario:
                 create = partial(self.stack.create, original_url=self.destination(f"new-{number}"))
                 yield create
                 yield create
-            yield partial(self.stack.get, self.random.choice(links).short_code)
+            yield self.visit(self.random.choice(links))
+
+    def visit(self, link: Link, *, days_ago: int | None = None) -> Request:
+        """Return a click on a link, by a person or by a bot."""
+        return partial(self.stack.get, link.short_code, is_bot=self.random.random() < BOTS, days_ago=days_ago)
 
     @staticmethod
     def share(share: float, *faults: Fault, on: Callable[[Call], bool] = lambda _: True) -> Rule:
@@ -460,7 +515,7 @@ class Scenario:
         self.check_statuses(clicked, clicks)
         self.check_statuses(created, creates)
         self.reconcile_creates(created, rows)
-        found = self._reconcile_clicks(clicked, rows, may_be_unsent=uncertain)
+        found = self._reconcile_clicks(clicked, may_be_unsent=uncertain)
         self.found(scenario, answers, found)
 
     def check_statuses(self, answers: list[Answer], statuses: Collection[int]) -> None:
@@ -470,14 +525,20 @@ class Scenario:
             assert answer.status in (*statuses, *overload), answer
             assert ("Retry-After" in answer.headers) == (answer.status in (429, 503)), answer
 
-    def lost_clicks(self, *, applied: bool = False) -> Counter[str]:
-        """Return how many clicks on each link have an unknown outcome; or only those of them that were counted."""
+    def lost_clicks(self, *, applied: bool | None = None) -> Counter[Bin]:
+        """Return how many clicks have an unknown outcome; or only those of them that were counted, or were not."""
         return Counter(
-            call.parameters["Key"]["short_code"]["S"]
+            _bin(call)
             for call, was_applied in self.database.lost
             if call.operation == "UpdateItem" and "click_count" in call.parameters["UpdateExpression"]
-            if was_applied or not applied
+            if applied in (None, was_applied)
         )
+
+    def counted(self, short_code: str) -> Counter[Bin]:
+        """Return what the tables have of a link's clicks, and check that days and bots add up to the sum."""
+        found = see_statistics(short_code, OPERATOR, self.tables.store)
+        assert found.undated == 0, f"{short_code}: days and bots don't add up to the sum"
+        return _bins(found.link, found.days)
 
     def reconcile_creates(self, answers: list[Answer], rows: dict[str, Link]) -> None:
         """Check that what was told to be made is there, once, and nothing that was told not to be done."""
@@ -492,7 +553,7 @@ class Scenario:
         lost = {
             call.parameters["Item"]["original_url"]["S"]
             for call, _ in self.database.lost
-            if call.operation == "PutItem"
+            if call.operation == "PutItem" and "original_url" in call.parameters["Item"]  # else it is the secret's
         }
         for destination, statuses in outcomes.items():
             assert len(codes[destination]) <= 1, destination
@@ -501,17 +562,22 @@ class Scenario:
             # Identical claims within one second look alike: one whose answer was lost takes another's for its own.
             assert statuses.count(201) <= 1 or destination in lost, destination
 
-    def _reconcile_clicks(self, answers: list[Answer], rows: dict[str, Link], *, may_be_unsent: bool) -> str:
-        sent, unsent = Counter[str](), Counter[str]()
+    def _reconcile_clicks(self, answers: list[Answer], *, may_be_unsent: bool) -> str:
+        sent, unsent = Counter[Bin](), Counter[Bin]()
         for answer in answers:
             if answer.status == 301:
                 assert answer.headers["Location"] == self.links[answer.subject].kind.original_url
-                sent[answer.subject] += 1
+                sent[answer.bin] += 1
             else:
-                unsent[answer.subject] += 1
-        for code in self.links:
-            assert rows[code].click_count <= sent[code] + unsent[code], f"{code} was counted twice"
-        counted = sum(rows[code].click_count for code in self.links)
+                unsent[answer.bin] += 1
+        counted = Counter[Bin]()
+        for code, link in self.links.items():
+            counted.update(self.counted(code))
+            counted.subtract(_bins(link, link.days))
+        lost = self.lost_clicks(applied=False)
+        for each in counted.keys() | sent.keys() | unsent.keys():
+            most = sent[each] + unsent[each] - lost[each]
+            assert counted[each] <= most, f"{each} has clicks that are another day's, another's, or counted twice"
         metrics = self.stack.metrics
         uncertain, queued = metrics["click_uncertain"], metrics["click_queued"]
         # One message may be sent twice, and only the first answer be lost.
@@ -522,8 +588,28 @@ class Scenario:
         assert may_be_unsent or uncertain <= self.lost_clicks().total() + lost_messages + cut, (
             "uncertain without a reason"
         )
-        assert counted >= sent.total() - uncertain, "clicks are missing"
+        # Where no day has a click too many, what is missing on some of them can't be hidden by others.
+        assert (sent - counted).total() <= uncertain, "clicks are missing"
+        unknown = uncertain if may_be_unsent else lost_messages + cut
+        assert (sent - lost - counted).total() <= unknown, "clicks are missing whose outcome was known"
         if not unsent:
             certain = sent.total() - uncertain + self.lost_clicks(applied=True).total()
-            assert certain <= counted <= certain + lost_messages + cut
-        return f"{sent.total()} sent on, {counted} counted ({queued} queued), {uncertain} uncertain"
+            assert certain <= counted.total() <= certain + lost_messages + cut
+        bots = sum(clicks for (_, day), clicks in counted.items() if day is None)
+        return found_clicks(sent.total(), counted.total() - bots, bots, queued, uncertain)
+
+
+def found_clicks(sent: int, people: int, bots: int, queued: int, uncertain: int) -> str:
+    """Return what the table of findings says of clicks: how many were sent on, and how many counted."""
+    return f"{sent} sent on, {people + bots} counted ({bots} bots', {queued} queued), {uncertain} uncertain"
+
+
+def _bins(link: Link, days: Mapping[int, int]) -> Counter[Bin]:
+    bots: dict[Bin, int] = {(link.short_code, None): link.bot_click_count}
+    return Counter(bots | {(link.short_code, day): clicks for day, clicks in days.items()})
+
+
+def _bin(call: Call) -> Bin:
+    """Return where a click is counted: ``ADD click_count :one, d0ft :one``."""
+    counter = call.parameters["UpdateExpression"].split()[-2]
+    return call.parameters["Key"]["short_code"]["S"], None if counter == "bot_click_count" else int(counter[1:], 36)

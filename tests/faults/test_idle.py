@@ -10,9 +10,9 @@ import pytest
 
 from local import functions
 from squrl.aws.client import IDLE, TIMEOUTS
-from squrl.links import Kind, Link
+from squrl.links import DAY, Kind, Link
 from tests.faults.connections import Death, Relay, stopped
-from tests.faults.stack import ANYONE, Finding
+from tests.faults.stack import ANYONE, BOT, Finding, found_clicks
 from tests.support import events
 from tests.support.runtime import NOTHING, declared
 
@@ -87,25 +87,39 @@ def link(tables):
     return link
 
 
-def click(process, link, **options):
-    answer, seconds = process.invoke(REDIRECT | {"pathParameters": {"short_code": link.short_code}}, **options)
+def click(process, link, *, is_bot, **options):
+    headers = REDIRECT["headers"] | ({"user-agent": BOT} if is_bot else {})
+    event = REDIRECT | {"pathParameters": {"short_code": link.short_code}, "headers": headers}
+    answer, seconds = process.invoke(event, **options)
     assert answer["statusCode"] == 301
     return seconds
 
 
 def visit(process, link, death, paused):
-    """Have visitors come before and after pauses in which all connections die; return what they waited at most."""
+    """Have visitors come before and after pauses in which all connections die; return what they waited at most.
+
+    Every other round has a bot before the pause, the others have one afterwards.
+    """
     waited = []
-    for _ in range(ROUNDS):
-        click(process, link)
+    for number in range(ROUNDS):
+        click(process, link, is_bot=number % 2 == 1)
         process.freeze(death)
-        waited.append(click(process, link, paused=paused))
+        waited.append(click(process, link, is_bot=number % 2 == 0, paused=paused))
     return max(waited)
 
 
-def note(findings, process, death, paused, clicks):
+def count(tables, link, started):
+    """Return people's clicks and bots', and check that they are on the days on which they were made."""
+    row = tables.get(link.short_code)
+    assert row.click_count == row.bot_click_count + sum(row.days.values())
+    assert row.days.keys() <= {int(at) // DAY for at in (started, time.time() + ROUNDS * (IDLE + 1))}
+    return sum(row.days.values()), row.bot_click_count
+
+
+def note(findings, process, death, paused, counted):
     sent = 2 * ROUNDS
-    found = f"{sent} sent on, {clicks} counted (0 queued), {process.metrics['click_uncertain']} uncertain"
+    people, bots = counted
+    found = found_clicks(sent, people, bots, 0, process.metrics["click_uncertain"])
     scenario = f"Idle connections {death}, after {f'{paused} s' if paused else 'a moment'}"
     injected = Counter({"connections died": process.killed})
     findings.append(Finding(scenario, injected, Counter({"301": sent}), found))
@@ -113,26 +127,28 @@ def note(findings, process, death, paused, clicks):
 
 @pytest.mark.parametrize("death", Death)
 def test_given_dead_connections_when_the_pause_was_long_then_no_click_is_lost(start, link, tables, death, findings):
-    paused = IDLE + 1
+    started, paused = time.time(), IDLE + 1
     with start("redirect") as process:
         longest = visit(process, link, death, paused)
 
-    clicks = tables.get(link.short_code).click_count
-    note(findings, process, death, paused, clicks)
-    assert (clicks, process.metrics["click_uncertain"]) == (2 * ROUNDS, 0)
+    counted = count(tables, link, started)
+    note(findings, process, death, paused, counted)
+    assert (*counted, process.metrics["click_uncertain"]) == (ROUNDS, ROUNDS, 0)
     assert longest < TIMEOUTS["dynamodb"].read  # nobody waited for a dead connection
 
 
 @pytest.mark.parametrize("death", Death)
 def test_given_dead_connections_when_the_pause_was_short_then_no_click_is_doubled(start, link, tables, death, findings):
+    started = time.time()
     with start("redirect") as process:
         longest = visit(process, link, death, 0)
 
-    clicks, uncertain = tables.get(link.short_code).click_count, process.metrics["click_uncertain"]
-    note(findings, process, death, 0, clicks)
+    counted = count(tables, link, started)
+    note(findings, process, death, 0, counted)
     # What was closed or reset before it is used is noticed. What isn't is a write that may have been applied.
-    assert uncertain == (0 if death in (Death.CLOSED, Death.RESET) else ROUNDS)
-    assert clicks == 2 * ROUNDS - uncertain
+    is_noticed = death in (Death.CLOSED, Death.RESET)
+    assert process.metrics["click_uncertain"] == (0 if is_noticed else ROUNDS)
+    assert counted == ((ROUNDS, ROUNDS) if is_noticed else (3, 2))  # people before the pauses, and bots
     assert longest < sum(TIMEOUTS["dynamodb"]) + 0.5
 
 

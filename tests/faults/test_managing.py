@@ -51,15 +51,12 @@ class Managers:
         """Yield clicks, changes and bulks without end. A visitor's answer is its own, an owner's the last of many."""
         choose = self._scenario.random
         for number in itertools.count():
-            yield from [self._click(choose.choice(self.links)) for _ in range(6)]
+            yield from [self._scenario.visit(choose.choice(self.links)) for _ in range(6)]
             yield from [self._change(choose.choice(self.links), 3 * number + each) for each in range(3)]
             if number % 2:
                 yield self._bulk_change(choose.sample(self.links, CHANGED), 3 * number)
             else:
                 yield from [self._bulk_create(number)] * 2
-
-    def _click(self, link: Link) -> Any:
-        return lambda: self._scenario.stack.get(link.short_code)
 
     def _change(self, link: Link, number: int) -> Any:
         field, value = self._wish(number)

@@ -10,7 +10,7 @@ from tests.support.proxy import INTERNAL, Fault
 pytestmark = pytest.mark.timeout(300)
 
 CLICKS = 2000
-LINKS = 20
+LINKS = 5  # so that a write of the consumer has several clicks
 
 THROTTLED = Fault("clicks throttled", error="ThrottlingException")
 

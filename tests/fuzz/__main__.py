@@ -46,9 +46,10 @@ _WORD = re.compile(r"(\w+)")
 
 functions = invariants.CheckedFunctions()
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
+FORWARDING, WITHHELD = (events.load(f"redirect/http_{name}.json") for name in ("forward_query", "withheld"))
 MANAGE = {
     name: events.load(f"manage_links/http_{name}.json")
-    for name in ("list", "see", "change", "delete", "bulk_create", "bulk_change", "import")
+    for name in ("list", "see", "stats", "change", "delete", "bulk_create", "bulk_change", "import")
 }
 
 
@@ -63,6 +64,12 @@ def event(octets: bytes) -> None:
         CREATE | {"headers": headers},
     ):
         functions.invoke("create_url", given)
+    visit = (
+        FORWARDING | {"rawQueryString": text},
+        WITHHELD | {"headers": {"user-agent": text}},
+        WITHHELD | {"headers": {"sec-purpose": text}},
+    )[sum(octets) % 3]
+    functions.invoke("redirect", visit)
     functions.invoke("create_url", CREATE | {"body": base64.b64encode(octets).decode(), "isBase64Encoded": True})
     try:
         value = json.loads(text)
@@ -83,7 +90,8 @@ def manage(octets: bytes) -> None:
         ("delete", {"pathParameters": {"short_code": text}}),
         ("delete", {"headers": MANAGE["delete"]["headers"] | {"if-match": text}}),
         ("see", {"headers": {"authorization": f"Bearer {text}"}}),
-    )[number % 4]
+        ("stats", {"queryStringParameters": {("from", "to")[number % 2]: text}}),
+    )[number % 5]
     for given in (MANAGE[body] | {"body": text}, MANAGE[name] | changes, {"method": "GET", "path": text}):
         functions.invoke("manage_links", given)
 
@@ -124,11 +132,12 @@ def seeds(target: str) -> list[bytes]:
     bodies = [sample["body"] for sample in samples if "body" in sample and isinstance(sample["body"], str)]
     messages = [record["body"] for name in events.BATCHES for record in events.load(name)["Records"]]
     urls = [case["input"] for case in bad_input.whatwg_cases()]
+    stats = [f"/links/{link.short_code}/stats" for link in events.LINKS]
     texts = {
-        "event": [*map(json.dumps, samples), *bodies, *messages],
+        "event": [*map(json.dumps, samples), *bodies, *messages, FORWARDING["rawQueryString"]],
         "destination": urls,
         "code": [*(link.short_code for link in events.LINKS), *sorted(codes.RESERVED), *urls[:100]],
-        "manage": [*bodies, *(link.short_code for link in events.LINKS)],
+        "manage": [*bodies, *(link.short_code for link in events.LINKS), *stats, "2026-11-24"],
     }
     return [text.encode(errors="surrogatepass") for text in texts[target]]
 

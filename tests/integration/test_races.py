@@ -16,7 +16,7 @@ from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.destinations import Rules
 from squrl.errors import PreconditionFailed, SqurlError
 from squrl.keys import OPERATOR, Identity, Role
-from squrl.links import DELETED, DISABLED, Kind, Link, timestamp
+from squrl.links import DAY, DELETED, DISABLED, Kind, Link, timestamp
 from squrl.manage import Ports as ChangePorts
 from squrl.manage import Revisions, change, delete
 from squrl.ports import Claimed, Counted, HeldBy, Throttled
@@ -34,6 +34,11 @@ _NUMBERS = itertools.count(time.time_ns() % 10**9)
 
 def a_kind(ttl_hours: int | None = None, owner: str | None = None) -> Kind:
     return Kind(f"https://example.com/race/{next(_NUMBERS)}", "301", ttl_hours, owner)
+
+
+def with_clicks(link: Link, people: int) -> Link:
+    """Return a link with the clicks of so many people, all of one day."""
+    return replace(link, click_count=people, days={NOW // DAY: people} if people else {})
 
 
 @pytest.fixture
@@ -140,7 +145,7 @@ def test_given_clicks_while_a_link_is_deleted_when_they_race_then_all_counted_st
 
     counted = sum(isinstance(click, Counted) for click in itertools.chain(*clicked))
     erased = replace(link, kind=link.kind._replace(original_url=""), title=None)
-    assert tables.get(link.short_code) == replace(erased, status=DELETED, click_count=counted, revision=2)
+    assert tables.get(link.short_code) == replace(with_clicks(erased, counted), status=DELETED, revision=2)
 
 
 def test_given_one_revision_for_many_changes_when_they_race_then_one_wins(tables, put, manage):
@@ -193,7 +198,7 @@ def test_given_clicks_while_a_link_is_disabled_when_they_race_then_answers_are_t
     *clicked, _ = all_at_once([*clicks, manage(OPERATOR, link, status=DISABLED)])
 
     counted = sum(isinstance(click, Counted) for click in itertools.chain(*clicked))
-    assert tables.get(link.short_code) == replace(link, status=DISABLED, click_count=counted, revision=2)
+    assert tables.get(link.short_code) == replace(with_clicks(link, counted), status=DISABLED, revision=2)
 
 
 def test_given_clicks_and_late_clicks_when_they_race_then_each_is_counted_once(tables, put):
@@ -216,7 +221,7 @@ def test_given_clicks_and_late_clicks_when_they_race_then_each_is_counted_once(t
     results = all_at_once([click] * 10 * RIVALS + [partial(add, clicks) for clicks in late * 2])
 
     assert sum(results[10 * RIVALS :]) == 10 * RIVALS
-    assert tables.get(link.short_code) == replace(link, click_count=sum(results))
+    assert tables.get(link.short_code) == with_clicks(link, sum(results))
 
 
 def test_given_a_limit_when_processes_count_one_client_then_so_many_requests_pass(tables):

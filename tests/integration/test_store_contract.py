@@ -315,7 +315,7 @@ def test_given_hundreds_of_old_days_when_moved_then_the_oldest_hundred_are(store
 
     store.move_days(link, TODAY - 30)
 
-    left = stored(rows, link)
+    left: Any = stored(rows, link)
     assert (sorted(store.past_days(link)), left.days_from) == ([*range(TODAY - 230, TODAY - 130)], TODAY - 130)
     assert {**store.past_days(link), **left.days} == days
 

@@ -3,17 +3,19 @@
 from typing import Any, NamedTuple
 
 from squrl import manage
+from squrl.clicks import OldDays
 from squrl.destinations import Rules
 from squrl.errors import SqurlError
-from squrl.follow import Followed, Outcome, Ports, RecentLinks, follow
+from squrl.follow import Followed, Outcome, Ports, RecentLinks, Visitor, follow
 from squrl.keys import OPERATOR, Identity, Role
-from squrl.late_clicks import add_late_clicks
-from squrl.links import Kind
+from squrl.late_clicks import do_later
+from squrl.links import Kind, Link
 from squrl.ports import SecretStore, StoreError, Throttled
 from squrl.requests import ChangeRequest, CreateRequest, read
 from squrl.shorten import Caller as Client
 from squrl.shorten import Ports as ShortenPorts
 from squrl.shorten import shorten
+from squrl.statistics import see_statistics
 from tests.interleavings.scheduler import Caller
 from tests.support.fakes import FakeDomainPolicy, FakeSecretStore
 
@@ -25,6 +27,7 @@ class Request(NamedTuple):
     custom_code: str | None
     now: int
     title: str | None = None
+    max_clicks: int | None = None
 
 
 class Management(NamedTuple):
@@ -50,6 +53,14 @@ class Visit(NamedTuple):
     short_code: str
     now: int
     result: Followed | StoreError
+    visitor: Visitor = Visitor.PERSON
+    is_throttled: bool = False
+
+    @property
+    def failure(self) -> StoreError | None:
+        """Why the visitor wasn't told anything of the link."""
+        miss = self.result if isinstance(self.result, StoreError) else self.result.miss
+        return miss if isinstance(miss, StoreError) else None
 
     @property
     def outcome(self) -> Outcome:
@@ -64,6 +75,7 @@ def creator(
     custom_code: str | None = None,
     secrets: SecretStore | None = None,
     title: str | None = None,
+    max_clicks: int | None = None,
 ) -> Caller:
     """Return who asks for a link, with a key if the link is to have an owner."""
     wish: dict[str, Any] = {
@@ -71,17 +83,19 @@ def creator(
         "redirect_type": kind.redirect_type,
         "ttl_hours": kind.ttl_hours,
     }
-    request = CreateRequest(custom_code=custom_code, title=title, **wish)
+    request = CreateRequest(custom_code=custom_code, title=title, max_clicks=max_clicks, **wish)
     client = Client(Identity(Role.WRITE, kind.owner) if kind.owner else None)
 
     def create(ports: Any) -> Any:
         needed = ShortenPorts(ports, secrets or FakeSecretStore(), FakeDomainPolicy())
         return shorten(request, client, now, needed, Rules())
 
-    return Caller(name, create, Request(kind, custom_code, now, title))
+    return Caller(name, create, Request(kind, custom_code, now, title, max_clicks))
 
 
-def visitors(name: str, short_code: str, *clocks: int, is_throttled: bool = False) -> Caller:
+def visitors(
+    name: str, short_code: str, *clocks: int, is_throttled: bool = False, visitor: Visitor = Visitor.PERSON
+) -> Caller:
     """Return a process of the redirect function that serves visitors one after the other, each by a clock.
 
     If it is throttled, no click of theirs can be written: it reads, remembers what it read, and queues clicks.
@@ -93,10 +107,12 @@ def visitors(name: str, short_code: str, *clocks: int, is_throttled: bool = Fals
         return tuple(visit(Ports(store, ports, FakeDomainPolicy(), recent), now) for now in clocks)
 
     def visit(ports: Ports, now: int) -> Visit:
+        result: Followed | StoreError
         try:
-            return Visit(short_code, now, follow(short_code, now, ports, is_click=True))
+            result = follow(short_code, now, ports, visitor)
         except StoreError as error:
-            return Visit(short_code, now, error)
+            result = error
+        return Visit(short_code, now, result, visitor, is_throttled)
 
     return Caller(name, serve)
 
@@ -107,18 +123,29 @@ class _Throttled:
     def __init__(self, ports: Any) -> None:
         self.get = ports.get
 
-    def count_click(self, short_code: str, now: int) -> None:  # noqa: ARG002 (as the real one)
+    def count_click(self, short_code: str, now: int, *, is_bot: bool = False) -> None:  # noqa: ARG002 (as the real one)
         raise Throttled
 
 
 def consumer(name: str, now: int) -> Caller:
-    """Return who counts the clicks that are in the queue when it asks."""
+    """Return who does what is in the queue when it asks: clicks to be counted, old days to be moved."""
 
     def consume(ports: Any) -> Any:
-        messages = {str(number): click.to_message() for number, click in enumerate(ports.receive())}
-        return add_late_clicks(messages, ports, now)
+        messages = {str(number): message.to_message() for number, message in enumerate(ports.receive())}
+        return do_later(messages, ports, now)
 
     return Caller(name, consume)
+
+
+def mover(name: str, link: Link, now: int) -> Caller:
+    """Return a consumer that has one message: a link's old days are to be moved."""
+    message = OldDays(link.short_code, link.created_at).to_message()
+    return Caller(name, lambda ports: do_later({"message": message}, ports, now))
+
+
+def reader(name: str, short_code: str) -> Caller:
+    """Return who asks for a link's statistics."""
+    return Caller(name, lambda ports: see_statistics(short_code, OPERATOR, ports))
 
 
 def changer(

@@ -11,7 +11,7 @@ from squrl.ports import StoreError, Unavailable
 from tests.interleavings.callers import Management, Request
 from tests.interleavings.scheduler import Caller, Order, Step
 
-OF_THE_KIND = {"original_url", "redirect_type", "ttl_hours"}
+OF_THE_KIND = {"original_url", "redirect_type", "ttl_hours", "forward_query"}
 
 
 def rule_broken_by_a_change(step: Step, old: Link, new: Link) -> str | None:
@@ -53,6 +53,9 @@ def as_asked(about: Management, link: Link) -> Link:
     if "ttl_hours" in fields:
         hours = fields["ttl_hours"]
         changes["expires_at"] = hours and about.now + hours * 3600
+    if "max_clicks" in fields:
+        most = changes["max_clicks"] = fields["max_clicks"]
+        changes["click_limit"] = most and most + link.bot_click_count  # bots that came before don't use it up
     if "title" in fields:
         changes["title"] = fields["title"]
     if "tags" in fields:
@@ -67,6 +70,8 @@ def as_asked(about: Management, link: Link) -> Link:
 def managers(order: Order) -> str | None:
     """Whoever managed a link was told the truth."""
     for caller, outcome in order.outcomes.items():
+        if caller.about is None:
+            continue
         entries = zip(caller.about, outcome, strict=True) if is_bulk(caller) else [(caller.about, outcome)]
         for about, result in entries:
             broken = _manager(order, caller, about, result) if isinstance(about, Management) else None

@@ -19,6 +19,7 @@ An index may lag: `find`, which asks one, may also be answered from the order's 
 
 import random
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -27,7 +28,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from squrl.clicks import Click
+from squrl.clicks import Click, OldDays
 from squrl.errors import SqurlError
 from squrl.links import Link
 from squrl.ports import Claimed, HeldBy, StoreError, Throttled, Unavailable
@@ -81,7 +82,18 @@ _FAULTS: Mapping[str, Iterable[Fault]] = {
     "receive": (),
     "release": (Fault.THROTTLED, Fault.FAILED, Fault.LOST),
     "collect": (),
+    "past_days": (Fault.THROTTLED, Fault.FAILED),
 }
+
+
+class _Days(dict[int, int]):
+    """Clicks by day, as an answer: what a caller is told can be looked up."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+
+Past = Mapping[tuple[str, str], Mapping[int, int]]  # by a link's code and when it was made: clicks by day
 
 
 class World(NamedTuple):
@@ -93,17 +105,34 @@ class World(NamedTuple):
         By code.
     late_clicks : frozenset of str
         Ids of late clicks that were counted.
-    messages : tuple of Click
+    messages : tuple of Click and OldDays
         The click queue. A message stays: it may always come once more.
+    past : mapping
+        The days that left their rows.
     """
 
     links: Mapping[str, Link]
     late_clicks: frozenset[str] = frozenset()
-    messages: tuple[Click, ...] = ()
+    messages: tuple[Click | OldDays, ...] = ()
+    past: Past = MappingProxyType({})
 
     @classmethod
-    def of(cls, *links: Link, messages: tuple[Click, ...] = ()) -> "World":
-        return cls({link.short_code: link for link in links}, messages=messages)
+    def of(cls, *links: Link, messages: tuple[Click | OldDays, ...] = (), past: Past = MappingProxyType({})) -> "World":
+        return cls({link.short_code: link for link in links}, messages=messages, past=past)
+
+    @property
+    def clicks(self) -> tuple[Click, ...]:
+        """The clicks in the queue."""
+        return tuple(message for message in self.messages if isinstance(message, Click))
+
+    def days(self, link: Link) -> Counter[int]:
+        """Return people's clicks on a link by day: those in its row, and those that left it."""
+        return Counter(self.past.get((link.short_code, link.created_at), {})) + Counter(link.days)
+
+    def undated(self, link: Link) -> int:
+        """Return what of a link's clicks is no bot's and of no day."""
+        past = self.past.get((link.short_code, link.created_at), {})
+        return link.click_count - link.bot_click_count - sum(link.days.values()) - sum(past.values())
 
     def answer(self, call: Call) -> tuple[Any, "World"]:
         """Return the answer to a call, and the world after it: this very one, if nothing was changed."""
@@ -113,10 +142,16 @@ class World(NamedTuple):
         store = FakeLinkStore()
         store.links = dict(self.links)
         store.late_clicks = set(self.late_clicks)
+        if call.method == "move_days":
+            store.past = {link: dict(days) for link, days in self.past.items()}
         answer = getattr(store, call.method)(*call.args, **call.options)
         if store.links == self.links and store.late_clicks == self.late_clicks:
             return answer, self
-        return answer, World(store.links, frozenset(store.late_clicks), self.messages)
+        past = store.past if call.method == "move_days" else self.past
+        return answer, World(store.links, frozenset(store.late_clicks), self.messages, past)
+
+    def _past_days(self, link: Link) -> tuple[_Days, "World"]:
+        return _Days(self.past.get((link.short_code, link.created_at), {})), self
 
     def _collect(self, short_code: str, now: int) -> tuple[None, "World"]:
         """Remove a row if its time has come, as the table's TTL does."""
@@ -126,10 +161,10 @@ class World(NamedTuple):
         left = {code: each for code, each in self.links.items() if code != short_code}
         return None, self._replace(links=left)
 
-    def _send(self, click: Click) -> tuple[bool, "World"]:
-        return True, self._replace(messages=(*self.messages, click))
+    def _send(self, message: Click | OldDays) -> tuple[bool, "World"]:
+        return True, self._replace(messages=(*self.messages, message))
 
-    def _receive(self) -> tuple[tuple[Click, ...], "World"]:
+    def _receive(self) -> tuple[tuple[Click | OldDays, ...], "World"]:
         return self.messages, self
 
 
@@ -326,8 +361,9 @@ def orders(
             if isinstance(call, Done):
                 continue
             is_complete = False
+            answered = now.answer(call)
             for fault in (None, *(_FAULTS.get(call.method, _USUAL) if left else ())):
-                step, following = _take(now, caller, state, call, fault, world)
+                step, following = _take(now, caller, state, call, fault, world, answered)
                 check(step)
                 yield from go(step.after, states | {caller: following}, (*steps, step), left - bool(fault))
         if is_complete:
@@ -351,7 +387,7 @@ def in_order(world: World, *turns: Caller) -> Order:
         if isinstance(call, Done):
             raise ValueError(f"{caller.name} has ended")  # noqa: TRY004 (no argument has a wrong type)
         now = steps[-1].after if steps else world
-        step, states[caller] = _take(now, caller, states[caller], call, None, world)
+        step, states[caller] = _take(now, caller, states[caller], call, None, world, now.answer(call))
         steps.append(step)
     return _order(world, tuple(steps), states)
 
@@ -367,13 +403,19 @@ def _order(first: World, steps: tuple[Step, ...], states: Mapping[Caller, _State
 
 
 def _take(
-    world: World, caller: Caller, state: _State, call: Call, fault: Fault | None, first: World
+    world: World,
+    caller: Caller,
+    state: _State,
+    call: Call,
+    fault: Fault | None,
+    first: World,
+    answered: tuple[Any, World],
 ) -> tuple[Step, _State]:
-    """Have one call answered, or not; return the step, and how far the caller is then."""
+    """Tell a caller the answer to its call, or another one; return the step, and how far the caller is then."""
     if fault is Fault.BEHIND:
         answer, _ = first.answer(call)
         return Step(caller, call, fault, answer, world, world), _State(state.position.then(answer))
-    answer, changed = world.answer(call)
+    answer, changed = answered
     after = changed if fault is None or fault.is_applied else world
     if fault is not None and fault.is_repeated:
         step = Step(caller, call, fault, None, world, after)
@@ -397,6 +439,6 @@ def _repeated(call: Call, answer: Any, lost: tuple[Any, ...]) -> Any:
     """Return what `squrl.aws.links_table` makes of the answer to a call that may have been done before."""
     if call.method == "claim" and isinstance(answer, HeldBy) and answer.link == call.args[0]:
         return Claimed(answer.link)
-    if call.method == "add_clicks" and lost:  # DynamoDB knows the transaction by its token
+    if call.method in {"add_clicks", "move_days"} and lost:  # DynamoDB knows the transaction by its token
         return lost[0]
     return answer

@@ -1,5 +1,6 @@
 """Every rule can be broken: a fault that is put into the store or a use case is found, by the rule that it breaks."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from itertools import product
@@ -7,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from squrl import codes, follow, manage, shorten
+from squrl import codes, follow, late_clicks, manage, shorten
 from squrl.errors import Gone, NotFound
-from squrl.follow import Outcome, RecentLinks
-from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link
+from squrl.follow import Outcome, RecentLinks, Visitor
+from squrl.links import ACTIVE, DAY, DELETED, DISABLED, Kind, Link
 from squrl.ports import Claimed, Counted, HeldBy, LateClicks, NotCounted, StoreError, Throttled, Unavailable
-from tests.interleavings import test_links_of_owners
-from tests.interleavings.invariants import Violation, check, derived, empty_queue
+from squrl.statistics import Statistics
+from tests.interleavings import callers, test_days_and_limits, test_links_of_owners
+from tests.interleavings.invariants import Violation, check, clicked, derived, empty_queue
 from tests.interleavings.scheduler import Caller, World
+from tests.interleavings.test_days_and_limits import CROWDED, DAYS, LIMITS, of_days, of_limits
 from tests.interleavings.test_interleavings import EXPIRY, ONE_DAY, teams, worlds
 from tests.interleavings.test_links_of_owners import OURS, pairs
 from tests.support.fakes import FakeLinkStore
@@ -23,6 +26,8 @@ read = RecentLinks.read
 count_click = FakeLinkStore.count_click
 claim_code = shorten._claim  # noqa: SLF001 (to be wrapped)
 count = follow._count  # noqa: SLF001
+move = late_clicks._move  # noqa: SLF001
+asked = shorten._asked  # noqa: SLF001
 change_row = FakeLinkStore.change
 write_changed = manage._write  # noqa: SLF001
 
@@ -56,31 +61,49 @@ def renews_if(is_renewable: Callable[[Link, int], bool], *, writes: bool = True,
     return renew
 
 
-def counts_when_disabled(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
-    link = store.links.get(short_code)
-    if link is None:
-        return NotCounted(None)
-    store.links[short_code] = replace(link, click_count=link.click_count + 1)
-    return Counted(store.links[short_code])
+def counts_if(is_countable: Callable[[Link, bool], bool], count: Callable[[Link, int, bool], Link]) -> Any:
+    def count_click(store: FakeLinkStore, short_code: str, now: int, *, is_bot: bool = False) -> Counted | NotCounted:
+        link = store.links.get(short_code)
+        if link is None or not is_countable(link, is_bot):
+            return NotCounted(link)
+        store.links[short_code] = count(link, now // DAY, is_bot)
+        return Counted(store.links[short_code])
+
+    return count_click
 
 
-def tells_what_it_does_not_count(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
+def as_it_should(link: Link, day: int, is_bot: bool) -> Link:
+    return clicked(link, 1, None if is_bot else day)
+
+
+def tells_what_it_does_not_count(
+    store: FakeLinkStore, short_code: str, now: int, *, is_bot: bool = False
+) -> Counted | NotCounted:
     link = store.links.get(short_code)
     return Counted(link) if link is not None and link.is_live(now) else NotCounted(link)
 
 
-def forgets_late_clicks(store: FakeLinkStore, short_code: str, created_at: str, clicks: Any) -> LateClicks:
-    link = store.links.get(short_code)
-    if link is None or link.created_at != created_at:
-        return LateClicks(0, len(clicks))
-    store.links[short_code] = replace(link, click_count=link.click_count + len(clicks))
-    return LateClicks(len(clicks), 0)
+def adds_late(
+    count: Callable[[Link, int, int | None], Link], *, remembers: bool = True, brings_back: bool = False
+) -> Any:
+    """Return how late clicks are added by `count`, which takes the link, how many there are, and their day."""
 
+    def add_clicks(
+        store: FakeLinkStore, short_code: str, created_at: str, clicks: Any, *, are_bots: bool = False
+    ) -> LateClicks:
+        missing = clicks.keys() - store.late_clicks
+        link = store.links.get(short_code)
+        if link is None and brings_back:
+            link = Link(short_code, ONE_DAY, created_at, None)
+        if link is None or link.created_at != created_at:
+            return LateClicks(0, len(missing))
+        if missing:
+            day = min(clicks.values()) // DAY
+            store.links[short_code] = count(link, len(missing), None if are_bots else day)
+            store.late_clicks |= missing if remembers else set()
+        return LateClicks(len(missing), 0)
 
-def brings_a_row_back(store: FakeLinkStore, short_code: str, created_at: str, clicks: Any) -> LateClicks:
-    link = store.links.get(short_code) or Link(short_code, ONE_DAY, created_at, None)
-    store.links[short_code] = replace(link, click_count=link.click_count + len(clicks))
-    return LateClicks(len(clicks), 0)
+    return add_clicks
 
 
 def shares_if(is_shared: Callable[[Link, Link], bool], is_gone: Callable[[Link, Link], bool]) -> Any:
@@ -92,8 +115,8 @@ def shares_if(is_shared: Callable[[Link, Link], bool], is_gone: Callable[[Link, 
     return decide
 
 
-def counts_as_a_change(store: FakeLinkStore, short_code: str, now: int) -> Counted | NotCounted:
-    counted = count_click(store, short_code, now)
+def counts_as_a_change(store: FakeLinkStore, short_code: str, now: int, **options: Any) -> Counted | NotCounted:
+    counted = count_click(store, short_code, now, **options)
     if isinstance(counted, Counted):
         store.links[short_code] = replace(counted.link, revision=counted.link.revision + 1)
     return counted
@@ -176,11 +199,13 @@ def is_own_and_disabled(holder: Link, link: Link) -> bool:
     return is_same(holder, link) and holder.status == DISABLED
 
 
-def repeats_a_click(short_code: str, now: int, ports: follow.Ports) -> tuple[Link | None, Outcome, StoreError | None]:
+def repeats_a_click(
+    short_code: str, now: int, ports: follow.Ports, *, is_bot: bool
+) -> tuple[Link | None, Outcome, StoreError | None]:
     try:
-        counted = ports.store.count_click(short_code, now)
+        counted = ports.store.count_click(short_code, now, is_bot=is_bot)
     except Unavailable:
-        return count(short_code, now, ports)
+        return count(short_code, now, ports, is_bot=is_bot)
     return counted.link, Outcome.COUNTED if isinstance(counted, Counted) else Outcome.NONE, None
 
 
@@ -231,15 +256,30 @@ FAULTS: list[tuple[str, Any, str, Any]] = [
         "collect_at",
         property(lambda link: link.expires_at),
     ),
-    ("a click is counted once, on a live link", FakeLinkStore, "count_click", counts_when_disabled),
+    (
+        "a click is counted once, on a live link",
+        FakeLinkStore,
+        "count_click",
+        counts_if(lambda link, is_bot: True, as_it_should),
+    ),
     ("what is told to be counted is counted", FakeLinkStore, "count_click", tells_what_it_does_not_count),
-    ("a late click is counted once, and for its own link", FakeLinkStore, "add_clicks", forgets_late_clicks),
-    ("what isn't there comes by a claim alone, with no clicks", FakeLinkStore, "add_clicks", brings_a_row_back),
+    (
+        "a late click is counted once, and for its own link and day",
+        FakeLinkStore,
+        "add_clicks",
+        adds_late(clicked, remembers=False),
+    ),
+    (
+        "what isn't there comes by a claim alone, with no clicks",
+        FakeLinkStore,
+        "add_clicks",
+        adds_late(clicked, brings_back=True),
+    ),
     (
         "a click in the queue is counted once, however often it comes",
         FakeLinkStore,
         "add_clicks",
-        lambda store, short_code, created_at, clicks: LateClicks(0, len(clicks)),
+        lambda store, short_code, created_at, clicks, are_bots: LateClicks(0, len(clicks)),
     ),
     ("what is told to be queued is in the queue", World, "_send", lambda world, click: (True, world)),
     # Shortening's
@@ -357,6 +397,187 @@ OF_OWNERS: list[tuple[str, str, Any, str, Any]] = [
 ]
 
 
+# Those that only show where days are old, or links have limits.
+
+
+def adds_to_the_last_day(link: Link, clicks: int, day: int | None) -> Link:
+    return clicked(link, clicks, day if day is None else max(link.days))
+
+
+def counts_bots_as_people(link: Link, day: int, is_bot: bool) -> Link:
+    return clicked(link, 1, day)
+
+
+def moves(
+    is_movable: Callable[[Link, Link], bool] = lambda row, link: row.days.items() >= link.days.items(),
+    *,
+    keeps: bool = False,
+    loses: bool = False,
+    forgets: bool = False,
+) -> Any:
+    """Return how days are moved that are as they were read, or without a look at that; and what is spoilt by it."""
+
+    def move_days(store: FakeLinkStore, link: Link, before: int) -> bool:
+        row = store.links.get(link.short_code)
+        if row is None or row.created_at != link.created_at or not is_movable(row, link):
+            return False
+        own = link.short_code, link.created_at
+        past = Counter(store.past.get(own, {}))
+        past.update({} if loses else {day: clicks for day, clicks in link.days.items() if day < before})
+        store.past = {own: past} if forgets else store.past | {own: past}
+        days = {day: clicks for day, clicks in row.days.items() if keeps or day >= before}
+        store.links[link.short_code] = replace(row, days=days, days_from=before)
+        return True
+
+    return move_days
+
+
+def reads_all_of_the_past(short_code: str, identity: Any, store: Any) -> Statistics:
+    link = store.get(short_code)
+    days = Counter(store.past_days(link)) if link and link.days_from else Counter[int]()
+    days.update(link.days if link else {})
+    return Statistics(link, days)
+
+
+def reads_the_past_first(short_code: str, identity: Any, store: Any) -> Statistics:
+    past = Counter(store.past_days(store.get(short_code) or CROWDED))
+    link = store.get(short_code)
+    past.update(link.days if link else {})
+    return Statistics(link, past)
+
+
+def says_that_it_moved(old_days: Any, store: Any, now: int) -> bool:
+    return move(old_days, store, now) or True
+
+
+def tells_what_is_used_up(
+    short_code: str, now: int, ports: follow.Ports, *, is_bot: bool
+) -> tuple[Link | None, Outcome, StoreError | None]:
+    link, outcome, failure = count(short_code, now, ports, is_bot=is_bot)
+    is_used_up = link is not None and link.is_used_up and not is_bot
+    return link, Outcome.COUNTED if is_used_up else outcome, failure
+
+
+def tells_bots(short_code: str, now: int, ports: follow.Ports, visitor: Visitor) -> follow.Followed:
+    return follow.follow(short_code, now, ports, visitor)._replace(is_withheld=False)
+
+
+def claims_with_days(link: Link, store: Any, now: int) -> Any:
+    return claim_code(replace(link, days={now // DAY: 1}), store, now)
+
+
+def asks_without_limit(*args: Any) -> Link:
+    return replace(asked(*args), click_limit=None)
+
+
+OF_DAYS_AND_LIMITS: list[tuple[str, str, Any, str, Any]] = [
+    (
+        "many days",
+        "a late click is counted once, and for its own link and day",
+        FakeLinkStore,
+        "add_clicks",
+        adds_late(adds_to_the_last_day),
+    ),
+    (
+        "many days",
+        "a click is counted once, on a live link",
+        FakeLinkStore,
+        "count_click",
+        counts_if(lambda link, is_bot: link.status == ACTIVE, counts_bots_as_people),
+    ),
+    (
+        "many days",
+        "all clicks are bots', or of a day, or were there before days were",
+        shorten,
+        "_claim",
+        claims_with_days,
+    ),
+    (
+        "too many days",
+        "a day is in the row or in the past, and once",
+        FakeLinkStore,
+        "move_days",
+        moves(lambda row, link: True),
+    ),
+    ("too many days", "a day is in the row or in the past, and once", FakeLinkStore, "move_days", moves(keeps=True)),
+    ("too many days", "a day is in the row or in the past, and once", FakeLinkStore, "move_days", moves(loses=True)),
+    ("too many days", "what was moved stays", FakeLinkStore, "move_days", moves(forgets=True)),
+    ("too many days", "who says that days were moved has moved them", late_clicks, "_move", says_that_it_moved),
+    (
+        "too many days, and some were moved",
+        "a reader is told of every day as it was, once",
+        callers,
+        "see_statistics",
+        reads_all_of_the_past,
+    ),
+    (
+        "too many days",
+        "a reader is told of every day as it was, once",
+        callers,
+        "see_statistics",
+        reads_the_past_first,
+    ),
+    (
+        "one click left",
+        "no more people are sent on than a limit lets through",
+        FakeLinkStore,
+        "count_click",
+        counts_if(lambda link, is_bot: not is_bot, as_it_should),
+    ),
+    (
+        "one click left",
+        "no bot uses a limit up",
+        FakeLinkStore,
+        "count_click",
+        counts_if(lambda link, is_bot: not link.is_used_up, as_it_should),
+    ),
+    (
+        "one click left",
+        "no more people are told where a link leads than its limit lets through",
+        follow,
+        "_count",
+        tells_what_is_used_up,
+    ),
+    (
+        "one click left",
+        "who is sent on by a link with a limit is counted",
+        follow,
+        "_unless_sent_on",
+        lambda link, now, is_bot: None,
+    ),
+    (
+        "one click left",
+        "bots don't learn where a link with a limit leads, and people do",
+        callers,
+        "follow",
+        tells_bots,
+    ),
+    (
+        "one click left",
+        "a late click is counted once, and for its own link and day",
+        FakeLinkStore,
+        "add_clicks",
+        adds_late(lambda link, clicks, day: replace(clicked(link, clicks, day), click_limit=link.click_limit)),
+    ),
+    (
+        "one click left",
+        "a link's limit is what its creator asked for",
+        shorten,
+        "_is_shared",
+        lambda holder, link: holder.kind == link.kind,
+    ),
+    ("one click left", "a limit is for people, whatever bots came before", shorten, "_asked", asks_without_limit),
+    ("no limit yet", "only clicks are counted", FakeLinkStore, "renew", renews_if(Link.is_live, click_count=0)),
+    (
+        "no limit yet",
+        "a change changes what is asked for, and nothing else",
+        FakeLinkStore,
+        "change",
+        changes_if_same(),
+    ),
+]
+
+
 @pytest.fixture(autouse=True)
 def _nothing_remembered():
     empty_queue.cache_clear()
@@ -390,3 +611,16 @@ def test_given_a_fault_in_managing_when_gone_through_then_its_rule_is_broken(
     world = test_links_of_owners.worlds(OURS)[world]
 
     assert is_broken(rule, ((world, team) for team in pairs(world, OURS)))
+
+
+@pytest.mark.parametrize(
+    ("world", "rule", "where", "name", "fault"), OF_DAYS_AND_LIMITS, ids=[fault[1] for fault in OF_DAYS_AND_LIMITS]
+)
+def test_given_a_fault_in_days_or_limits_when_gone_through_then_its_rule_is_broken(
+    monkeypatch, world, rule, where, name, fault
+):
+    monkeypatch.setattr(where, name, fault)
+    everybody = of_days if world in DAYS else of_limits
+    world = (DAYS | LIMITS)[world]
+
+    assert is_broken(rule, ((world, team) for team in test_days_and_limits.pairs(everybody)))

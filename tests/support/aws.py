@@ -71,12 +71,12 @@ THROTTLED = [
     refusal("ProvisionedThroughputExceededException"),
     refusal("ThrottlingException"),
     refusal("RequestLimitExceeded"),
-    refusal("TransactionConflictException"),
     refusal("TransactionInProgressException"),
     cancelled("TransactionConflict", "None", "None"),
     cancelled("ThrottlingError", "None", "None"),
     cancelled("None", "None", "ProvisionedThroughputExceeded"),
 ]
+CONFLICT = refusal("TransactionConflictException")  # a transaction is writing the row
 NEVER_SENT = [EndpointConnectionError(endpoint_url="x"), ConnectTimeoutError(endpoint_url="x")]
 UNKNOWN = [
     refusal("InternalServerError", 500),

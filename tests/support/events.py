@@ -7,7 +7,7 @@ from typing import Any
 
 from squrl import keys
 from squrl.keys import Role
-from squrl.links import DELETED, DISABLED, Kind, Link
+from squrl.links import DELETED, DISABLED, MAX_DAYS, Kind, Link
 
 FOLDER = Path(__file__).parents[2] / "events"
 
@@ -35,6 +35,43 @@ LINKS = (
     ),
     Link("theirs", Kind("https://example.com/theirs", "301", None, "sales"), "2026-11-22T10:30:00Z", None),
     Link("nobodys", Kind("https://example.com/nobodys", "301", None), "2026-11-22T10:30:00Z", None),
+    Link(
+        "first-hundred",
+        Kind("https://example.com/first-hundred", "302", None),
+        "2026-11-22T10:30:00Z",
+        None,
+        custom_code=True,
+        max_clicks=100,
+        click_limit=100,
+    ),
+    Link(
+        "used-up",
+        Kind("https://example.com/used-up", "302", None),
+        "2026-11-22T10:30:00Z",
+        None,
+        custom_code=True,
+        click_count=1,
+        days={20_780: 1},
+        max_clicks=1,
+        click_limit=1,
+    ),
+    Link(
+        "forwarding",
+        Kind("https://example.com/landing?utm_source=print&lang=en#top", "302", None, forward_query=True),
+        "2026-11-22T10:30:00Z",
+        None,
+        custom_code=True,
+    ),
+    Link(  # with more days in its row than stay there: January 2nd to February 6th
+        "evergreen",
+        Kind("https://example.com/evergreen", "301", None),
+        "2025-01-01T00:00:00Z",
+        None,
+        custom_code=True,
+        click_count=40,
+        bot_click_count=4,
+        days=dict.fromkeys(range(20_090, 20_090 + MAX_DAYS + 1), 1),
+    ),
     Link("deleted", Kind("", "301", None, "marketing"), "2026-11-22T10:30:00Z", None, status=DELETED),
 )
 
@@ -52,9 +89,11 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "create_url/http_lifetime.json": (201, None),
     "create_url/http_custom_code.json": (200, None),
     "create_url/http_with_key.json": (201, None),
+    "create_url/http_max_clicks.json": (201, None),
     "create_url/http_unauthorized.json": (401, "Unauthorized"),
     "create_url/http_invalid_url.json": (400, "InvalidUrl"),
     "create_url/http_validation_error.json": (400, "ValidationError"),
+    "create_url/http_validation_error_max_clicks.json": (400, "ValidationError"),
     "create_url/http_validation_error_body.json": (400, "ValidationError"),
     "create_url/http_conflict_error.json": (409, "ConflictError"),
     "create_url/http_gone.json": (410, "Gone"),
@@ -70,14 +109,24 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "create_url/direct_gone.json": (410, "Gone"),
     "redirect/http.json": (301, None),
     "redirect/http_302.json": (302, None),
+    "redirect/http_bot.json": (301, None),
+    "redirect/http_prefetch.json": (301, None),
+    "redirect/http_forward_query.json": (302, None),
+    "redirect/http_withheld.json": (200, None),
+    "redirect/http_button.json": (303, None),
+    "redirect/http_button_not_found.json": (404, "NotFound"),
+    "redirect/http_button_gone.json": (410, "Gone"),
     "redirect/http_head.json": (301, None),
     "redirect/http_head_302.json": (302, None),
+    "redirect/http_head_withheld.json": (200, None),
     "redirect/http_head_gone.json": (410, "Gone"),
     "redirect/http_head_not_found.json": (404, "NotFound"),
     "redirect/http_not_found.json": (404, "NotFound"),
     "redirect/http_not_found_malformed.json": (404, "NotFound"),
     "redirect/http_gone.json": (410, "Gone"),
+    "redirect/http_gone_used_up.json": (410, "Gone"),
     "redirect/direct.json": (301, None),
+    "redirect/direct_withheld.json": (200, None),
     "redirect/direct_not_found.json": (404, "NotFound"),
     "redirect/direct_gone.json": (410, "Gone"),
     "redirect/direct_validation_error.json": (400, "ValidationError"),
@@ -89,6 +138,7 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "manage_links/http_see_not_found.json": (404, "NotFound"),
     "manage_links/http_see_unauthorized.json": (401, "Unauthorized"),
     "manage_links/http_change.json": (200, None),
+    "manage_links/http_change_max_clicks.json": (200, None),
     "manage_links/http_change_if_match.json": (200, None),
     "manage_links/http_change_disable.json": (200, None),
     "manage_links/http_change_invalid_url.json": (400, "InvalidUrl"),
@@ -105,6 +155,9 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "manage_links/http_delete_forbidden.json": (403, "Forbidden"),
     "manage_links/http_delete_not_found.json": (404, "NotFound"),
     "manage_links/http_delete_precondition_failed.json": (412, "PreconditionFailed"),
+    "manage_links/http_stats.json": (200, None),
+    "manage_links/http_stats_validation_error.json": (400, "ValidationError"),
+    "manage_links/http_stats_not_found.json": (404, "NotFound"),
     "manage_links/http_bulk_create.json": (200, None),
     "manage_links/http_bulk_create_validation_error.json": (400, "ValidationError"),
     "manage_links/http_bulk_create_forbidden.json": (403, "Forbidden"),
@@ -118,6 +171,7 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
     "manage_links/direct_list_validation_error.json": (400, "ValidationError"),
     "manage_links/direct_see.json": (200, None),
     "manage_links/direct_see_not_found.json": (404, "NotFound"),
+    "manage_links/direct_stats.json": (200, None),
     "manage_links/direct_change.json": (200, None),
     "manage_links/direct_change_validation_error.json": (400, "ValidationError"),
     "manage_links/direct_change_gone.json": (410, "Gone"),
@@ -143,6 +197,7 @@ ANSWERS: dict[str, tuple[int, str | None]] = {
 BATCHES: dict[str, tuple[list[str], int]] = {
     "count_clicks/sqs.json": ([], 2),  # one click is there twice, another is on an earlier link of that code
     "count_clicks/sqs_malformed.json": (["059f36b4-87a3-44ab-83d2-661975000005"], 1),
+    "count_clicks/sqs_old_days.json": ([], 0),
 }
 
 
@@ -171,10 +226,11 @@ def load(name: str) -> Any:
 def status_and_error(name: str, answer: dict[str, Any]) -> tuple[int, str | None]:
     """Return what a function's answer to a sample event comes to: a direct invocation's success has no status."""
     if "/http" in name:
-        body = json.loads(answer["body"]) if answer["body"] else {}
+        is_json = answer["headers"].get("Content-Type") == "application/json"
+        body = json.loads(answer["body"]) if is_json else {}
         return answer["statusCode"], body.get("error")
     if name.startswith("manage_links/"):
         return answer["status"], (answer["body"] or {}).get("error")
     if "error" in answer:
         return answer["status"], answer["error"]
-    return 301 if name.startswith("redirect/") else ANSWERS[name][0], None
+    return ANSWERS[name][0], None

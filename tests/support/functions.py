@@ -170,7 +170,7 @@ class Functions:
         """Return a function's answer, which the runtime could send."""
         module, environment = self._module(function), variables(function, **self.parameters)
         ports = {
-            "LinksTable": lambda *_: self.store,
+            "LinksTable": lambda *_, **__: self.store,
             "RememberedSecret": lambda *_: FakeSecretStore(),
             "SqsClickQueue": lambda *_: self.queue,
             "RememberedDomainLists": lambda *_: self.domains,

@@ -33,6 +33,7 @@ _STATUSES = {
     "PayloadTooLarge": 413,
 }
 _REFUSED = 400
+_JSON, _HTML = "application/json", "text/html; charset=utf-8"
 _RULES = Rules()
 _HEADER = re.compile(r"[ -~]+")  # ASCII without control characters
 _LOCATION = re.compile(r"https?://[!-~]+")
@@ -84,18 +85,23 @@ def read_answer(event: Any, answer: Any) -> tuple[int, dict[str, Any]]:
         status, headers = answer["statusCode"], answer["headers"]
         assert all(_HEADER.fullmatch(text) for pair in headers.items() for text in pair), headers
         assert "Location" not in headers or _LOCATION.fullmatch(headers["Location"]), headers
-        if status in (204, 301, 302):
+        is_withheld = status == 200 and headers.get("Content-Type") != _JSON
+        if status in (204, 301, 302, 303):
             assert (answer["body"], "Location" in headers) == ("", status != 204)
+        elif is_withheld:  # a page that says nothing of the link but its code, or for HEAD nothing
+            assert headers.get("Content-Type") == (_HTML if answer["body"] else None)
+            assert not answer["body"] or "default-src 'none'" in headers["Content-Security-Policy"]
+            assert "://" not in answer["body"]
         else:
             # So that no browser reads HTML in what is repeated of a request.
-            assert (headers["Content-Type"], headers["X-Content-Type-Options"]) == ("application/json", "nosniff")
-        result = json.loads(answer["body"] or "{}")
+            assert (headers["Content-Type"], headers["X-Content-Type-Options"]) == (_JSON, "nosniff")
+        result = {} if is_withheld else json.loads(answer["body"] or "{}")
     elif answer.keys() == {"status", "body"}:  # an operator's call
         result = answer["body"] or {}
     elif "error" not in answer:
         status = 200  # a link may have a status of its own
     for each, told in [(status, result), *((one["status"], one.get("error", {})) for one in result.get("results", []))]:
-        assert each == _STATUSES[told["error"]] if "error" in told else each in (200, 201, 204, 301, 302), answer
+        assert each == _STATUSES[told["error"]] if "error" in told else each in (200, 201, 204, 301, 302, 303), answer
     return status, result
 
 

@@ -24,8 +24,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from squrl.aws.links_table import SECRET_ROW, to_item
-from squrl.clicks import Click
-from squrl.links import DISABLED, Kind, Link, timestamp
+from squrl.clicks import Click, OldDays
+from squrl.links import DISABLED, MAX_DAYS, Kind, Link, timestamp
 from squrl.settings import Settings
 from tests.support import events
 from tests.template.stack import ACCOUNT, REGION, ROOT, Stack
@@ -44,6 +44,7 @@ ROWS = [
     Link("abc", FOR_A_DAY, timestamp(NOW), EXPIRED),
     Link("abc", FOR_A_DAY, timestamp(NOW), None, status=DISABLED),
     Link("abc", OWNED, timestamp(NOW), None),
+    Link("abc", OWNED, timestamp(NOW), None, days=dict.fromkeys(range(100, 101 + MAX_DAYS), 1), days_from=100),
     replace(events.LINKS[-1], short_code="abc"),  # which is deleted
 ]
 
@@ -64,11 +65,17 @@ EVENTS: dict[str, list[Any]] = {
         {"original_url": DESTINATION, "redirect_type": "302", "ttl_hours": 24, "custom_code": "my-code"},
         {"original_url": OWNED.original_url, "owner": OWNED.owner, "title": "One"},
     ],
-    "functions/manage_links/": [events.load(name) for name in events.ANSWERS if name.startswith("manage_links/")],
+    "functions/manage_links/": [
+        *(events.load(name) for name in events.ANSWERS if name.startswith("manage_links/")),
+        {"method": "GET", "path": "/links/abc/stats"},
+    ],
     "functions/redirect/": [events.load(name) for name in events.ANSWERS if name.startswith("redirect/")],
     "functions/count_clicks/": [
         *(events.load(name) for name in events.BATCHES),
-        {"Records": [{"messageId": "1", "body": Click("a" * 32, "abc", timestamp(NOW), 0).to_message()}]},
+        *(
+            {"Records": [{"messageId": "1", "body": message.to_message()}]}
+            for message in (Click("a" * 32, "abc", timestamp(NOW), 0), OldDays("abc", timestamp(NOW)))
+        ),
     ],
 }
 
@@ -118,6 +125,7 @@ SIDE_REPLIES: dict[tuple[str, str | None], list[Reply]] = {
     ("PutItem", "key"): [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
     ("Query", "key"): [({"Items": KEYS}, ""), THROTTLED],
     ("DeleteItem", "key"): [({}, ""), THROTTLED],
+    ("Query", "days#*"): [({"Items": []}, ""), THROTTLED],
     ("UpdateItem", "client#*"): [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
     ("GenerateMac", None): [({"Mac": b"key"}, ""), THROTTLED],
     ("SendMessage", None): [({}, ""), THROTTLED],

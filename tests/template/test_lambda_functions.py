@@ -24,6 +24,7 @@ ROUTES = {
     "ManageLinksFunction": {
         ("get", "/links"),
         ("get", "/links/{short_code}"),
+        ("get", "/links/{short_code}/stats"),
         ("patch", "/links/{short_code}"),
         ("delete", "/links/{short_code}"),
         ("post", "/links/bulk"),
@@ -33,6 +34,7 @@ ROUTES = {
     "RedirectFunction": {
         ("get", "/{short_code}"),
         ("head", "/{short_code}"),
+        ("post", "/{short_code}"),
         ("x-amazon-apigateway-any-method", "$default"),
     },
     "CountClicksFunction": set(),

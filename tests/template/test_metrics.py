@@ -432,4 +432,4 @@ def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(te
     ]
 
     # with 512 MB a million GB-seconds are two million seconds, here of each function
-    assert shown_dollars == pytest.approx([1 + 4 * 0.2, 4 * 13.3334, 4 * 0.125 + 4 * 0.625, 1.2 * 0.4])
+    assert shown_dollars == pytest.approx([1 + 4 * 0.2, 4 * 13.3334, 4 * 0.125 + 5 * 0.625, 1.2 * 0.4])

@@ -191,12 +191,22 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
         lambda t: table.test_given_any_environment_then_what_passes_can_not_be_restored(t, "prod"),
     ),
     "domain lists that can be deleted": (
-        lambda t: statement(t, "ManageLinksRole", 3)["Action"].append("dynamodb:DeleteItem"),
+        lambda t: statement(t, "ManageLinksRole", 4)["Action"].append("dynamodb:DeleteItem"),
         permissions_of_the_manager,
     ),
     "keys that can be changed": (
         lambda t: statement(t, "ManageLinksRole", 2)["Action"].append("dynamodb:UpdateItem"),
         permissions_of_the_manager,
+    ),
+    "days that can be changed where they are only read": (
+        lambda t: statement(t, "ManageLinksRole", 3).update(Action=["dynamodb:Query", "dynamodb:UpdateItem"]),
+        permissions_of_the_manager,
+    ),
+    "days that can not be moved": (
+        lambda t: statement(t, "CountClicksRole", 2)["Condition"].update(
+            {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "days"}}
+        ),
+        permissions_of_the_consumer,
     ),
     "an index that can not be asked": (
         lambda t: statement(t, "ManageLinksRole", 1)["Resource"].pop(),
@@ -207,7 +217,7 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
         permissions,
     ),
     "a queue that can not be read": (
-        lambda t: statement(t, "CountClicksRole", 2)["Action"].remove("sqs:DeleteMessage"),
+        lambda t: statement(t, "CountClicksRole", 3)["Action"].remove("sqs:DeleteMessage"),
         permissions_of_the_consumer,
     ),
     "a batch too big for a transaction": (lambda t: clicks(t).update(BatchSize=100), consumer),
@@ -313,6 +323,10 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
     "a pattern too wide": (
         lambda t: t["Parameters"]["BaseUrl"].update(AllowedPattern="^(https?://.+)?$"),
         values("BaseUrl", "https://go.example.com/path"),
+    ),
+    "an age that no function takes": (
+        lambda t: t["Parameters"]["PermanentMaxAge"].pop("MaxValue"),
+        values("PermanentMaxAge", "86401"),
     ),
     "a default that does not pass": (
         lambda t: t["Parameters"]["TableName"].update(Default="-"),

@@ -13,7 +13,7 @@ from typing import Any
 import cfnlint.api  # type: ignore[import-untyped]
 import pytest
 
-from squrl.settings import CreateSettings, SettingsError
+from squrl.settings import CreateSettings, RedirectSettings, SettingsError
 from tests.template.stack import REGION, ROOT, Stack, accepts, read
 
 PARAMETERS = read()["Parameters"]
@@ -185,14 +185,20 @@ def test_given_a_parameter_then_it_is_described_and_checked_and_its_default_pass
         ("StoreCreatorIp", "false", True),
         ("StoreCreatorIp", "1", False),
         ("StoreCreatorIp", "", False),
+        ("PermanentMaxAge", "0", True),
+        ("PermanentMaxAge", "86400", True),
+        ("PermanentMaxAge", "86401", False),
+        ("PermanentMaxAge", "-1", False),
+        ("PermanentMaxAge", "", False),
     ],
 )
 def test_given_a_value_then_the_template_takes_what_the_function_takes(template, parameter, value, is_right):
     stack = Stack(template, **{parameter: value})
-    environment = stack.of_type("AWS::Lambda::Function")["CreateUrlFunction"]["Environment"]["Variables"]
+    functions = stack.of_type("AWS::Lambda::Function")
 
     try:
-        CreateSettings.from_environment(environment)
+        CreateSettings.from_environment(functions["CreateUrlFunction"]["Environment"]["Variables"])
+        RedirectSettings.from_environment(functions["RedirectFunction"]["Environment"]["Variables"])
     except SettingsError:
         starts = False
     else:
@@ -200,6 +206,14 @@ def test_given_a_value_then_the_template_takes_what_the_function_takes(template,
 
     assert starts is is_right
     assert accepts(template, parameter, value) is is_right
+
+
+def test_given_an_age_for_redirects_then_who_redirects_and_who_tells_of_it_have_it(template):
+    functions = Stack(template, PermanentMaxAge="60").of_type("AWS::Lambda::Function")
+
+    told = {name: each["Environment"]["Variables"].get("PERMANENT_MAX_AGE") for name, each in functions.items()}
+
+    assert {name: age for name, age in told.items() if age} == {"RedirectFunction": "60", "ManageLinksFunction": "60"}
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,10 @@ SOURCES = PACKAGE | FILES
 OTHERS = sorted(path for folder in ("bench", "cli", "local") for path in ROOT.glob(f"{folder}/**/*.py"))
 
 ROOMS = {
-    **dict.fromkeys(("links", "codes", "destinations", "clicks", "domains", "errors", "keys"), "model"),
-    **dict.fromkeys(("authorize", "shorten", "follow", "late_clicks", "manage"), "use cases"),
+    **dict.fromkeys(
+        ("links", "codes", "destinations", "clicks", "domains", "errors", "keys", "bots", "forwarding"), "model"
+    ),
+    **dict.fromkeys(("authorize", "shorten", "follow", "late_clicks", "manage", "statistics"), "use cases"),
     **{module: module.split(".")[0] for module in PACKAGE if module.startswith(("aws.", "web."))},
     **{module: module for module in ("requests", "ports", "invocation", "telemetry", "settings")},
     **dict.fromkeys(FILES, "functions"),
@@ -61,6 +63,7 @@ THIRD_PARTY = {
 NOT_FOR_REDIRECT = {"ada_url", "squrl.aws.client_limiter"} | {
     f"squrl.{module}" for module in ("requests", "destinations", "shorten", "manage", "authorize")
 }
+FOR_REDIRECT_ALONE = {f"squrl.{module}" for module in ("follow", "bots", "forwarding", "aws.click_queue")}
 
 
 def imports(path: Path, *, of_type_checkers: bool = True) -> set[str]:
@@ -164,14 +167,16 @@ def test_given_a_module_when_it_imports_from_others_then_the_layer_carries_them(
 @pytest.mark.parametrize(
     ("function", "most", "unneeded"),
     [
-        ("redirect", 400, NOT_FOR_REDIRECT | {"pydantic", "squrl.late_clicks"}),
-        ("create_url", 460, {"squrl.follow", "squrl.manage", "squrl.aws.click_queue", "squrl.late_clicks"}),
+        ("redirect", 400, NOT_FOR_REDIRECT | {"pydantic", "squrl.late_clicks", "squrl.statistics", "squrl.web.pages"}),
+        ("create_url", 460, FOR_REDIRECT_ALONE | {"squrl.manage", "squrl.late_clicks", "squrl.statistics"}),
+        ("manage_links", 462, FOR_REDIRECT_ALONE | {"squrl.aws.client_limiter", "squrl.late_clicks"}),
         (
-            "manage_links",
-            460,
-            {"squrl.follow", "squrl.aws.click_queue", "squrl.aws.client_limiter", "squrl.late_clicks"},
+            "count_clicks",
+            395,
+            NOT_FOR_REDIRECT
+            | FOR_REDIRECT_ALONE
+            | {"pydantic", "squrl.statistics", "squrl.web", "squrl.aws.domain_lists"},
         ),
-        ("count_clicks", 395, NOT_FOR_REDIRECT | {"pydantic", "squrl.follow", "squrl.web", "squrl.aws.domain_lists"}),
     ],
 )
 def test_given_a_function_when_it_starts_then_it_loads_what_it_uses_and_no_more(function, most, unneeded):
@@ -181,6 +186,7 @@ def test_given_a_function_when_it_starts_then_it_loads_what_it_uses_and_no_more(
 
     provided = carried_by_the_layer() | sys.stdlib_module_names | {"squrl", "app"}
     assert not loaded & (unneeded | everywhere)
+    assert function != "redirect" or loaded >= FOR_REDIRECT_ALONE
     assert loaded >= (NOT_FOR_REDIRECT - unneeded if "pydantic" not in unneeded else {"squrl.aws.links_table"})
     assert len({name for name in loaded if name.split(".")[0] in provided}) <= most
 

@@ -1,14 +1,16 @@
 """The functions, event in and answer out, with their ports in memory; and what they write besides."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from squrl import telemetry
+from squrl.clicks import Click, OldDays
 from squrl.domains import DomainLists
 from squrl.invocation import Incident
-from squrl.links import Kind
+from squrl.links import DAY, KEPT_DAYS, MAX_DAYS, Kind
 from squrl.ports import Throttled, Unavailable
 from squrl.settings import SettingsError
 from tests.support import description, events
@@ -72,6 +74,16 @@ def test_given_a_sample_batch_when_invoked_then_what_fails_is_named(functions, n
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
     assert functions.store.links[CODE].click_count == clicks
+
+
+def test_given_the_sample_of_old_days_when_invoked_then_they_are_moved_and_none_is_lost(functions):
+    (link,) = (link for link in events.LINKS if link.short_code == "evergreen")
+
+    functions.invoke("count_clicks", events.load("count_clicks/sqs_old_days.json"))
+
+    assert functions.store.links["evergreen"].days == {}
+    assert functions.store.past_days(link) == link.days
+    assert metrics_in(functions.written).keys() >= {telemetry.DAYS_MOVED}
 
 
 def test_given_the_folder_of_events_when_listed_then_every_file_is_in_the_table():
@@ -221,6 +233,20 @@ def test_given_a_live_link_when_visited_then_its_type_decides_on_caching(
     assert functions.store.links[CODE].click_count == (event == "http")
 
 
+@pytest.mark.parametrize("max_age", [0, 60, 86_400])
+@pytest.mark.parametrize("seconds_left", [None, 59, 86_401])
+@pytest.mark.parametrize("event", ["http", "http_head"])
+def test_given_a_permanent_max_age_when_visited_then_browsers_keep_a_301_so_long(
+    functions, event, max_age, seconds_left
+):
+    functions.parameters = {"PermanentMaxAge": str(max_age)}
+    functions.store.links[CODE] = a_link(CODE, expires_at=seconds_left and NOW + seconds_left)
+
+    answer = functions.invoke("redirect", events.load(f"redirect/{event}.json"))
+
+    assert answer["headers"]["Cache-Control"] == f"public, max-age={min(max_age, seconds_left or max_age)}"
+
+
 def test_given_a_live_link_when_invoked_directly_then_its_destination_is_as_stored(functions):
     functions.store.links[CODE] = a_link(CODE, Kind("https://example.com/ä", "302", None))
 
@@ -235,6 +261,200 @@ def test_given_a_direct_invocation_without_a_code_when_invoked_then_it_is_refuse
     answer = functions.invoke("redirect", event)
 
     assert (answer["error"], answer["status"], len(answer["details"])) == ("ValidationError", 400, 1)
+
+
+# redirect, and who it is that comes
+
+
+TODAY = NOW // DAY
+CURL = {"user-agent": "curl/8.14.1"}
+BROWSER = events.load("redirect/http.json")["headers"]
+LIMITED = a_link(CODE, max_clicks=2, click_limit=2, title="Secret title")
+BOTS: list[dict[str, str]] = [
+    CURL,
+    {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"},
+    BROWSER | {"sec-purpose": "prefetch"},
+    BROWSER | {"Sec-Purpose": "prefetch;prerender"},
+    BROWSER | {"purpose": "prefetch"},
+    BROWSER | {"x-purpose": "preview"},
+    BROWSER | {"x-moz": "prefetch"},
+]
+
+
+def visit(
+    functions: Functions, headers: dict[str, str] = BROWSER, route: str = "GET /{short_code}", **changes: Any
+) -> dict[str, Any]:
+    """Return what a visitor of the sample's link is answered."""
+    event = events.load("redirect/http.json") | {"routeKey": route, "headers": headers} | changes
+    event["requestContext"]["http"]["method"] = changes.get("method", route.partition(" ")[0])
+    answer: dict[str, Any] = functions.invoke("redirect", event)
+    return answer
+
+
+def press(functions: Functions, headers: dict[str, str] = BROWSER) -> dict[str, Any]:
+    """Return what who presses the button is answered."""
+    return visit(functions, headers, "POST /{short_code}")
+
+
+@pytest.mark.parametrize("headers", BOTS, ids=str)
+def test_given_a_bot_when_it_visits_then_it_is_sent_on_and_counted_apart(functions, headers):
+    link = functions.store.links[CODE] = a_link(CODE, click_count=3, bot_click_count=1, days={TODAY: 2})
+
+    answers = [visit(functions, headers) for _ in range(2)]
+
+    assert [answer["statusCode"] for answer in answers] == [301] * 2
+    assert functions.store.links[CODE] == replace(link, click_count=5, bot_click_count=3)
+
+
+@pytest.mark.parametrize("headers", [BROWSER, {}, BROWSER | {"sec-purpose": "", "purpose": "x"}], ids=str)
+def test_given_a_person_when_visiting_then_the_days_clicks_grow(functions, headers, clock):
+    link = functions.store.links[CODE] = a_link(CODE, click_count=3, bot_click_count=1, days={TODAY: 2})
+
+    visit(functions, headers)
+    clock.wall = (TODAY + 1) * DAY
+    visit(functions, headers)
+
+    assert functions.store.links[CODE] == replace(link, click_count=5, days={TODAY: 3, TODAY + 1: 1})
+
+
+@pytest.mark.parametrize("headers", BOTS, ids=str)
+def test_given_a_limit_when_a_bot_visits_then_it_gets_a_page_and_learns_nothing(functions, headers):
+    functions.store.links[CODE] = LIMITED
+
+    answer = visit(functions, headers)
+
+    headers = answer["headers"]
+    assert (answer["statusCode"], headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert (headers["Cache-Control"], "Location" in headers) == ("no-store", False)
+    assert f'<form method="post" action="/{CODE}"><button>' in answer["body"]
+    assert not [word for word in ("example.com", "Secret", "X-Short-Code") if word in str(answer)]
+    assert functions.store.links[CODE] == LIMITED
+
+
+@pytest.mark.parametrize("headers", [BROWSER, *BOTS[:2]], ids=str)
+def test_given_a_limit_when_the_headers_are_asked_for_then_nothing_is_told(functions, headers):
+    functions.store.links[CODE] = LIMITED
+
+    answer = visit(functions, headers, "HEAD /{short_code}")
+
+    assert (answer["statusCode"], answer["body"], answer["headers"]["Cache-Control"]) == (200, "", "no-store")
+    assert "example.com" not in str(answer)
+    assert functions.store.links[CODE] == LIMITED
+
+
+@pytest.mark.parametrize("redirect_type", ["301", "302"])
+def test_given_a_limit_when_people_visit_then_no_browser_keeps_what_it_got(functions, redirect_type):
+    functions.store.links[CODE] = replace(LIMITED, kind=LIMITED.kind._replace(redirect_type=redirect_type))
+
+    answers = [visit(functions) for _ in range(3)]
+
+    assert [answer["statusCode"] for answer in answers] == [int(redirect_type)] * 2 + [410]
+    assert [answer["headers"]["Cache-Control"] for answer in answers] == ["no-store"] * 3
+    assert (functions.store.links[CODE].click_count, functions.store.links[CODE].days) == (2, {TODAY: 2})
+
+
+@pytest.mark.parametrize("headers", [BROWSER, *BOTS], ids=str)
+def test_given_a_button_when_pressed_then_whoever_it_is_counts_as_a_person(functions, headers):
+    functions.store.links[CODE] = LIMITED
+
+    answers = [press(functions, headers) for _ in range(3)]
+
+    more = {"Location": "https://example.com/", "X-Short-Code": CODE, "Cache-Control": "no-store"}
+    assert answers[:2] == [{"statusCode": 303, "headers": EVERYWHERE | more, "body": ""}] * 2
+    assert (answers[2]["statusCode"], json.loads(answers[2]["body"])["error"]) == (410, "Gone")
+    assert functions.store.links[CODE] == replace(LIMITED, click_count=2, days={TODAY: 2})
+
+
+@pytest.mark.parametrize("redirect_type", ["301", "302"])
+def test_given_a_link_without_a_limit_when_its_button_is_pressed_then_it_is_a_303_too(functions, redirect_type):
+    kind = Kind("https://example.com/?a=1", redirect_type, None, forward_query=True)
+    functions.store.links[CODE] = a_link(CODE, kind)
+
+    answer = visit(functions, CURL, "POST /{short_code}", rawQueryString="a=2")
+
+    assert (answer["statusCode"], answer["headers"]["Location"]) == (303, "https://example.com/?a=2")
+    assert (answer["headers"]["Cache-Control"], functions.store.links[CODE].days) == ("no-store", {TODAY: 1})
+
+
+@pytest.mark.parametrize("failure", [Throttled(), Unavailable()], ids=repr)
+@pytest.mark.parametrize("way", [visit, press], ids=["visit", "press"])
+def test_given_a_limit_when_a_click_may_not_count_then_the_visitor_waits(functions, failure, way):
+    functions.store.links[CODE] = LIMITED
+    functions.store.failures = {"count_click": failure}
+
+    answer = way(functions)
+
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]) == (503, "ServiceUnavailable")
+    assert (answer["headers"]["Retry-After"], answer["headers"]["Cache-Control"]) == ("1", "no-store")
+    assert "example.com" not in str(answer)
+    assert functions.queue.clicks == []
+    assert ("click_uncertain" in metrics_in(functions.written)) == isinstance(failure, Unavailable)
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("GET", 301), ("HEAD", 301), ("POST", 303), ("PUT", 404), ("DELETE", 404), ("OPTIONS", 404)]
+)
+def test_given_a_slash_behind_a_code_when_called_then_the_method_decides(functions, method, status):
+    functions.store.links[CODE] = a_link(CODE)
+
+    answer = visit(functions, route="$default", method=method, rawPath=f"/{CODE}/", pathParameters=None)
+
+    assert answer["statusCode"] == status
+    assert functions.store.links[CODE].click_count == (method in {"GET", "POST"})
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "is_bot"), [("curl/8.14.1", True), (BROWSER["user-agent"], False), (None, False), (7, False)]
+)
+def test_given_a_direct_invocation_when_it_names_who_comes_then_that_decides(functions, user_agent, is_bot):
+    functions.store.links |= {CODE: a_link(CODE), "limited": replace(LIMITED, short_code="limited")}
+
+    told = [functions.invoke("redirect", {"short_code": code, "user_agent": user_agent}) for code in (CODE, "limited")]
+
+    assert [each["original_url"] for each in told] == [
+        "https://example.com/",
+        None if is_bot else "https://example.com/",
+    ]
+    assert functions.store.links[CODE].bot_click_count == is_bot
+    assert functions.store.links["limited"].click_count == (not is_bot)
+
+
+# count_clicks
+
+
+def test_given_clicks_and_old_days_when_they_come_late_then_each_is_done_and_counted(functions):
+    days = {TODAY - age: 1 for age in range(1, MAX_DAYS + 2)}
+    link = functions.store.links[CODE] = a_link(CODE, days=days, click_count=len(days))
+    clicks = [Click.on(link, NOW), Click.on(link, NOW - DAY), Click.on(link, NOW, is_bot=True)]
+    messages: list[Click | OldDays] = [*clicks, OldDays(CODE, link.created_at)]
+    records = [{"messageId": str(at), "body": message.to_message()} for at, message in enumerate(messages)]
+
+    answer = functions.invoke("count_clicks", {"Records": records})
+
+    row = functions.store.links[CODE]
+    kept = {day: clicks for day, clicks in days.items() if day >= TODAY - KEPT_DAYS}
+    assert answer == {"batchItemFailures": []}
+    assert row.days == kept | {TODAY: 1, TODAY - 1: 2}
+    assert (row.click_count, row.bot_click_count, row.days_from) == (len(days) + 3, 1, TODAY - KEPT_DAYS)
+    assert functions.store.past_days(row) == {day: 1 for day in days if day < TODAY - KEPT_DAYS}
+    assert metrics_in(functions.written).keys() >= {"click_counted_late", "days_moved"}
+    assert log_in(functions.written) == []
+
+
+def test_given_messages_that_fail_when_they_come_late_then_the_log_says_which(functions):
+    functions.store.failures = {"add_clicks": Throttled()}
+    record = {"messageId": "fails", "body": Click.on(a_link(), NOW).to_message()}
+
+    answer = functions.invoke("count_clicks", {"Records": [record, {"messageId": "bad", "body": "{"}]})
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}, {"itemIdentifier": "fails"}]}
+    malformed, returned = log_in(functions.written)
+    assert (malformed["message"], malformed["message_id"]) == ("Malformed click message", "bad")
+    assert (returned["message"], returned["cause"], returned["clicks"]) == (
+        "Clicks returned to the queue",
+        "Throttled",
+        1,
+    )
 
 
 # Both

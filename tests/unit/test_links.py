@@ -1,10 +1,10 @@
-"""A link's lifetime, and how times are written."""
+"""A link's lifetime and its limit of clicks, and how times are written."""
 
 import time
 
 import pytest
 
-from squrl.links import ACTIVE, DISABLED, timestamp
+from squrl.links import ACTIVE, DELETED, DISABLED, EXPIRED, USED_UP, timestamp
 from tests.support.fakes import FOREVER, NOW, a_link
 
 ONE_DAY = FOREVER._replace(ttl_hours=24)
@@ -39,6 +39,37 @@ def test_given_a_link_when_looked_at_then_status_and_clock_decide(status, expire
     seen = link.is_live(NOW), link.collect_at
 
     assert seen == (is_live, collect_at)
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_used_up"),
+    [
+        ({}, False),
+        ({"click_count": 10**9}, False),
+        ({"max_clicks": 5, "click_limit": 7, "click_count": 6, "bot_click_count": 2}, False),
+        ({"max_clicks": 5, "click_limit": 7, "click_count": 7, "bot_click_count": 2}, True),
+        ({"max_clicks": 5, "click_limit": 7, "click_count": 8, "bot_click_count": 3}, True),
+    ],
+)
+@pytest.mark.parametrize(
+    ("changes", "states"),
+    [
+        ({}, (ACTIVE, USED_UP)),
+        ({"expires_at": NOW + 1}, (ACTIVE, USED_UP)),
+        ({"expires_at": NOW}, (EXPIRED, EXPIRED)),
+        ({"status": DISABLED}, (DISABLED, DISABLED)),
+        ({"status": DISABLED, "expires_at": NOW}, (DISABLED, DISABLED)),
+        ({"status": DELETED}, (DELETED, DELETED)),
+    ],
+    ids=str,
+)
+def test_given_a_limit_when_looked_at_then_clicks_end_a_link_as_time_does(limits, is_used_up, changes, states):
+    link = a_link(**limits, **changes)
+
+    state = states[is_used_up]
+
+    assert (link.is_used_up, link.state(NOW), link.is_live(NOW)) == (is_used_up, state, state == ACTIVE)
+    assert link.collect_at == (link.expires_at if link.status == ACTIVE else None)  # whoever used it up may raise it
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,22 @@ from local import dynamodb
 from squrl.aws import links_table
 
 LINKS = [("one", "https://example.com/1"), ("two", "https://example.com/2"), ("few", "https://example.com/3")]
-ANSWERS = Answers(LINKS, Counter({"one": 5, "two": 1}))
+DAY, NEXT = 20_779, 20_780  # 2026-11-22, 2026-11-23
+CLICKS: dict[str, dict[int | None, int]] = {"one": {DAY: 3, NEXT: 2, None: 4}, "two": {DAY: 1}, "few": {}}
+ANSWERS = Answers(
+    LINKS, Counter({(code, day): count for code, days in CLICKS.items() for day, count in days.items()}), Counter()
+)
+
+
+def row(code, days, **changes):
+    """Return what the table has of a link with these clicks by day."""
+    return Row(dict(LINKS)[code], sum(days.values()), days)._replace(**changes)
 
 
 def rows(**changes):
     """Return what the table has when nothing went wrong, but for changes; `None` is no row."""
-    clicks = {"one": 5, "two": 1, "few": 0}
-    found = {code: Row(destination, clicks[code]) for code, destination in LINKS} | changes
-    return {code: row for code, row in found.items() if row}
+    found = {code: row(code, days) for code, days in CLICKS.items()} | changes
+    return {code: each for code, each in found.items() if each}
 
 
 def test_given_a_table_that_agrees_when_reconciled_then_nothing_differs():
@@ -27,18 +35,51 @@ def test_given_a_table_that_agrees_when_reconciled_then_nothing_differs():
 
 
 @pytest.mark.parametrize(
-    ("code", "row", "message"),
+    ("code", "wrong", "message"),
     [
-        pytest.param("one", Row(LINKS[0][1], 4), "5 redirects answered, 4 clicks counted", id="lost click"),
-        pytest.param("two", Row(LINKS[1][1], 2), "1 redirects answered, 2 clicks counted", id="double click"),
-        pytest.param("few", Row(LINKS[2][1], 1), "0 redirects answered, 1 clicks counted", id="click of nobody"),
+        pytest.param("two", row("two", {}), "1 redirects answered on 2026-11-22, 0 clicks counted", id="lost click"),
+        pytest.param(
+            "two", row("two", {DAY: 2}), "1 redirects answered on 2026-11-22, 2 clicks counted", id="double click"
+        ),
+        pytest.param(
+            "two", row("two", {NEXT: 1}), "0 redirects answered on 2026-11-23, 1 clicks counted", id="another day"
+        ),
+        pytest.param("two", row("two", {None: 1}), "0 redirects answered of bots, 1 clicks counted", id="a bot's"),
+        pytest.param(
+            "few", row("few", {DAY: 1}), "0 redirects answered on 2026-11-22, 1 clicks counted", id="click of nobody"
+        ),
+        pytest.param(
+            "two", row("two", {DAY: 1}, click_count=2), "days and bots add up to 1 clicks, the sum is 2", id="sum"
+        ),
+        pytest.param(
+            "one",
+            row("one", CLICKS["one"], max_clicks=4),
+            "5 people were sent on, with a limit of 4",
+            id="limit",
+        ),
         pytest.param("few", None, "answered with 201, but not in the table", id="lost link"),
-        pytest.param("new", Row("https://a.example", 0), "in the table, but never answered with 201", id="of nobody"),
-        pytest.param("one", Row(LINKS[1][1], 5), f"made for {LINKS[0][1]}, leads to {LINKS[1][1]}", id="destination"),
+        pytest.param(
+            "new", Row("https://a.example", 0, {}), "in the table, but never answered with 201", id="of nobody"
+        ),
+        pytest.param(
+            "one",
+            row("one", CLICKS["one"], original_url=LINKS[1][1]),
+            f"made for {LINKS[0][1]}, leads to {LINKS[1][1]}",
+            id="destination",
+        ),
     ],
 )
-def test_given_a_table_with_one_fault_when_reconciled_then_it_is_named(code, row, message):
-    assert f"{code}: {message}" in reconcile(ANSWERS, rows(**{code: row}))
+def test_given_a_table_with_one_fault_when_reconciled_then_it_is_named(code, wrong, message):
+    assert f"{code}: {message}" in reconcile(ANSWERS, rows(**{code: wrong}))
+
+
+@pytest.mark.parametrize(
+    ("clicks", "differences"), [(5, []), (4, ["few: used up for 3 visitors, after 4 people of 5"])]
+)
+def test_given_visitors_who_met_a_limit_when_reconciled_then_it_has_to_be_reached(clicks, differences):
+    answers = Answers(LINKS, ANSWERS.clicks + Counter({("few", DAY): clicks}), Counter({"few": 3}))
+
+    assert reconcile(answers, rows(few=row("few", {DAY: clicks}, max_clicks=5))) == differences
 
 
 class Table:
@@ -53,15 +94,16 @@ class Table:
 
 
 def test_given_the_row_of_the_secret_when_the_table_is_read_then_it_is_no_link(monkeypatch):
-    link = {"short_code": {"S": "one"}, "original_url": {"S": LINKS[0][1]}, "click_count": {"N": "5"}}
+    numbers = {"click_count": {"N": "9"}, "bot_click_count": {"N": "4"}, "dg17": {"N": "3"}, "dg18": {"N": "2"}}
+    link = {"short_code": {"S": "one"}, "original_url": {"S": LINKS[0][1]}} | numbers
     secret = {"short_code": {"S": links_table.SECRET_ROW}, "secret": {"B": b"secret"}}
     monkeypatch.setattr(dynamodb, "client", lambda _url: Table(link, secret))
 
-    assert load.Load(1, "http://127.0.0.1:1").rows() == {"one": Row(LINKS[0][1], 5)}
+    assert load.Load(1, "http://127.0.0.1:1").rows() == {"one": row("one", CLICKS["one"])}
 
 
 def test_given_a_lost_and_a_double_click_when_reconciled_then_both_are_named():
-    differences = reconcile(ANSWERS, rows(one=Row(LINKS[0][1], 4), two=Row(LINKS[1][1], 2)))
+    differences = reconcile(ANSWERS, rows(one=row("one", {DAY: 3, NEXT: 1, None: 4}), two=row("two", {DAY: 2})))
 
     assert [difference[:3] for difference in differences] == ["one", "two"]
 

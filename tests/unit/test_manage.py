@@ -39,6 +39,7 @@ OWNED = {"own": "us", "foreign": "them", "anonymous": None}
 STATES: dict[str, dict[str, Any]] = {
     "live": {},
     "expired": {"expires_at": NOW},
+    "used up": {"max_clicks": 5, "click_limit": 7},
     "disabled": {"status": DISABLED},
     "locked": {"status": DISABLED, "locked": True},
     "deleted": {"status": DELETED, "title": None},
@@ -145,6 +146,8 @@ def test_given_a_foreign_link_or_none_when_seen_then_the_answers_are_alike():
             {"kind": kind(ttl_hours=48, url="https://example.com/new")},
         ),
         ({"status": "disabled"}, {"status": DISABLED}),
+        ({"forward_query": True}, {"kind": kind(ttl_hours=48)._replace(forward_query=True)}),
+        ({"max_clicks": 9}, {"max_clicks": 9, "click_limit": 11}),
         (
             {"title": "N", "tags": ["x"], "ttl_hours": 1, "status": "disabled"},
             {
@@ -159,7 +162,8 @@ def test_given_a_foreign_link_or_none_when_seen_then_the_answers_are_alike():
     ids=str,
 )
 def test_given_fields_when_changed_then_they_are_set_and_all_else_stays(fields, changes):
-    link = a_link("abc", kind(ttl_hours=48), title="Old", tags=frozenset({"t"}), click_count=7, revision=3)
+    counted: dict[str, Any] = {"click_count": 7, "bot_click_count": 2, "days": {20_000: 5}, "days_from": 19_999}
+    link = a_link("abc", kind(ttl_hours=48), title="Old", tags=frozenset({"t"}), revision=3, **counted)
     store = FakeLinkStore(link)
 
     changed = change(store, fields)
@@ -213,6 +217,33 @@ def test_given_an_expired_link_when_it_gets_a_longer_life_then_it_is_back():
     changed = change(store, {"ttl_hours": 24})
 
     assert (changed.state(NOW), changed.expires_at, changed.click_count) == (ACTIVE, NOW + DAY, 7)
+
+
+@pytest.mark.parametrize(
+    ("fields", "state", "limits"),
+    [
+        ({"max_clicks": 6}, ACTIVE, (6, 8)),
+        ({"max_clicks": 5}, "used_up", (5, 7)),
+        ({"max_clicks": 1}, "used_up", (1, 3)),
+        ({"max_clicks": None}, ACTIVE, (None, None)),
+        ({"title": "New"}, "used_up", (5, 7)),
+        ({"max_clicks": 6, "ttl_hours": 1}, ACTIVE, (6, 8)),
+    ],
+    ids=str,
+)
+def test_given_a_link_that_is_used_up_when_its_limit_is_raised_then_it_is_back(fields, state, limits):
+    store = FakeLinkStore(a_link("abc", kind(), max_clicks=5, click_limit=7, click_count=7, bot_click_count=2))
+
+    changed = change(store, fields)
+
+    assert (changed.state(NOW), (changed.max_clicks, changed.click_limit), changed.click_count) == (state, limits, 7)
+
+
+@pytest.mark.parametrize("forwards", [False, None])
+def test_given_a_link_that_forwards_when_told_not_to_then_it_stops(forwards):
+    store = FakeLinkStore(a_link("abc", kind()._replace(forward_query=True)))
+
+    assert change(store, {"forward_query": forwards}).kind == kind()
 
 
 @pytest.mark.parametrize(
@@ -455,18 +486,20 @@ STATE_LINKS = [
     a_link("ended", kind(url="https://example.com/Winter"), expires_at=NOW),
     a_link("down", kind(), status=DISABLED, expires_at=NOW - 1, tags=frozenset({"shop"})),
     a_link("gone", kind(url=""), status=DELETED, tags=frozenset()),
+    a_link("spent", kind(url="https://x.example/"), max_clicks=5, click_limit=5, click_count=5),
+    a_link("limited", kind(url="https://x.example/"), max_clicks=5, click_limit=5, click_count=4),
 ]
 
 
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
-        ({}, {"live", "ended", "down"}),
-        ({"status": "active"}, {"live"}),
+        ({}, {"live", "ended", "down", "spent", "limited"}),
+        ({"status": "active"}, {"live", "limited"}),
         ({"status": "expired"}, {"ended"}),
         ({"status": "disabled"}, {"down"}),
         ({"status": "deleted"}, {"gone"}),
-        ({"status": "used_up"}, set()),
+        ({"status": "used_up"}, {"spent"}),
         ({"tag": "shop"}, {"live", "down"}),
         ({"tag": "sho"}, set()),
         ({"text": "sale"}, {"live"}),
@@ -542,6 +575,16 @@ def test_given_an_index_that_is_behind_when_listed_then_links_are_as_they_are():
     (found,) = pages(store)
 
     assert found.links == [store.links["code-0000"]]
+
+
+@pytest.mark.parametrize(("status", "listed"), [("used_up", ["spent"]), ("active", ["limited", "unlimited"])])
+def test_given_an_index_without_counts_when_listed_then_what_is_used_up_is_found(status, listed):
+    limits = {"max_clicks": 5, "click_limit": 5}
+    links = [a_link("spent", kind(), **limits), a_link("limited", kind(), **limits), a_link("unlimited", kind())]
+    store = Behind(*[replace(link, click_limit=None) for link in links])
+    store.links = {link.short_code: replace(link, click_count=5 if link.short_code == "spent" else 4) for link in links}
+
+    assert sorted(codes_in(pages(store, status=status))) == listed
 
 
 def test_given_a_code_that_passed_to_another_owner_when_listed_then_it_is_not_shown():

@@ -11,7 +11,7 @@ import pytest
 from squrl import keys
 from squrl.domains import DomainLists
 from squrl.keys import Key, Role
-from squrl.links import ACTIVE, DISABLED, Kind, timestamp
+from squrl.links import ACTIVE, DAY, DISABLED, Kind, timestamp
 from squrl.ports import Throttled, Unavailable
 from squrl.web.request import of_operator
 from tests.support import description, events
@@ -118,6 +118,7 @@ CHANGE = {"short_codes": [CODE], "set": {"title": "New"}}
 ROUTES: dict[str, tuple[dict[str, Any], Role, int]] = {
     "GET /links": ({}, Role.READ, 200),
     "GET /links/{short_code}": ({"code": CODE}, Role.READ, 200),
+    "GET /links/{short_code}/stats": ({"code": CODE}, Role.READ, 200),
     "PATCH /links/{short_code}": ({"code": CODE, "body": {"title": "New"}}, Role.WRITE, 200),
     "DELETE /links/{short_code}": ({"code": CODE}, Role.WRITE, 204),
     "POST /links/bulk": ({"body": ENTRY}, Role.WRITE, 200),
@@ -209,6 +210,7 @@ def test_given_any_key_in_x_api_key_when_called_then_it_works_as_well(functions,
 BODIES = {
     "PATCH /links/{short_code}": {"title": "New"},
     "GET /links/{short_code}": None,
+    "GET /links/{short_code}/stats": None,
     "DELETE /links/{short_code}": None,
 }
 
@@ -309,7 +311,7 @@ def test_given_anybody_may_create_when_without_a_key_then_the_link_is_nobodys(fu
 @pytest.mark.parametrize("access", ["key", "anyone"])
 def test_given_a_key_when_created_then_the_whole_link_is_answered(functions, access):
     functions.parameters = {"CreateAccess": access}
-    body = {"original_url": URL + "/2", "title": "T", "tags": ["b", "a"], "ttl_hours": 1}
+    body = {"original_url": URL + "/2", "title": "T", "tags": ["b", "a"], "ttl_hours": 1, "forward_query": True}
 
     answer = call(functions, "POST /create", body=body, function="create_url")
     again = call(functions, "POST /create", body=body, function="create_url")
@@ -321,21 +323,38 @@ def test_given_a_key_when_created_then_the_whole_link_is_answered(functions, acc
         "short_url": f"{API}/{code}",
         "original_url": URL + "/2",
         "redirect_type": "301",
+        "forward_query": True,
         "status": "active",
         "custom_code": False,
         "created_at": timestamp(NOW),
         "expires_at": timestamp(NOW + HOUR),
         "ttl_hours": 1,
+        "max_clicks": None,
         "owner": "marketing",
         "title": "T",
         "tags": ["a", "b"],
         "locked": False,
         "click_count": 0,
+        "bot_click_count": 0,
         "imported_clicks": 0,
         "revision": 1,
     }
     assert (again.status, again.body, "Location" in again.headers) == (200, answer.body, False)
     assert (functions.limiter.asked, functions.store.links[code].kind.owner) == ([], "marketing")
+
+
+@pytest.mark.parametrize("token", [None, WRITE_TOKEN], ids=["anonymous", "with a key"])
+def test_given_a_limit_when_created_then_each_request_gets_a_link_of_its_own(functions, token):
+    functions.parameters = {"CreateAccess": "anyone"}
+    body = {"original_url": URL + "/2", "max_clicks": 100}
+
+    answers = [call(functions, "POST /create", token, body, function="create_url") for _ in range(2)]
+
+    links = [functions.store.links[answer.body["short_code"]] for answer in answers]
+    assert [answer.status for answer in answers] == [201, 201]
+    assert len({link.short_code for link in links}) == 2
+    assert [(link.max_clicks, link.click_limit) for link in links] == [(100, 100)] * 2
+    assert [answer.body.get("max_clicks") for answer in answers] == [100 if token else None] * 2
 
 
 def test_given_a_direct_invocation_when_created_then_it_needs_no_key(functions):
@@ -356,16 +375,19 @@ def test_given_an_own_link_when_seen_then_it_is_whole_with_its_revision(function
         "short_url": f"{API}/{CODE}",
         "original_url": URL,
         "redirect_type": "302",
+        "forward_query": False,
         "status": "active",
         "custom_code": True,
         "created_at": "2026-11-22T10:30:00Z",
         "expires_at": timestamp(1_900_000_000),
         "ttl_hours": 720,
+        "max_clicks": None,
         "owner": "marketing",
         "title": "Summer sale",
         "tags": ["shop"],
         "locked": False,
         "click_count": 0,
+        "bot_click_count": 0,
         "imported_clicks": 0,
         "revision": 4,
     }
@@ -440,6 +462,10 @@ LASTING = timestamp(NOW + HOUR)
         ({}, {"original_url": "https://example.com/2"}, LASTING),
         ({}, {"redirect_type": "302"}, LASTING),
         ({}, {"status": "disabled"}, LASTING),
+        ({}, {"forward_query": True}, LASTING),
+        ({}, {"max_clicks": 5}, LASTING),
+        ({"max_clicks": 5, "click_limit": 5}, {"original_url": "https://example.com/2"}, None),
+        ({"max_clicks": 5, "click_limit": 5}, {"max_clicks": None}, None),
         ({}, {"ttl_hours": 1}, None),
         ({}, {"title": "New"}, None),
         ({}, {"ttl_hours": 2}, None),
@@ -458,6 +484,30 @@ def test_given_a_change_when_browsers_may_hold_what_was_then_it_says_until_when(
     answer = call(functions, "PATCH /links/{short_code}", body=fields, code="x")
 
     assert (answer.status, answer.body["cached_until"]) == (200, until)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "until"), [(0, None), (60, timestamp(NOW + 60)), (86_400, timestamp(NOW + 86_400))]
+)
+def test_given_a_permanent_max_age_when_changed_then_browsers_hold_it_no_longer(functions, seconds, until):
+    functions.parameters = {"PermanentMaxAge": str(seconds)}
+    functions.store.links["x"] = a_link("x", Kind(URL, "301", None, "marketing"))
+
+    answer = call(functions, "PATCH /links/{short_code}", body={"status": "disabled"}, code="x")
+
+    assert answer.body["cached_until"] == until
+
+
+def test_given_a_used_up_link_when_its_limit_is_raised_then_visitors_are_sent_on(functions):
+    limits = {"max_clicks": 1, "click_limit": 4, "click_count": 4, "bot_click_count": 3}
+    functions.store.links["x"] = a_link("x", Kind(URL, "301", None, "marketing"), **limits)
+    assert call(functions, "GET /links/{short_code}", code="x").body["status"] == "used_up"
+
+    answer = call(functions, "PATCH /links/{short_code}", body={"max_clicks": 2}, code="x")
+
+    visits = [functions.invoke("redirect", {"short_code": "x"}) for _ in range(2)]
+    assert (answer.body["status"], answer.body["max_clicks"], answer.body["click_count"]) == ("active", 2, 4)
+    assert (visits[0]["original_url"], visits[1]["status"]) == (URL, 410)
 
 
 def test_given_a_link_when_deleted_twice_then_both_are_204_and_visitors_get_410(functions):
@@ -645,6 +695,119 @@ def test_given_pages_when_followed_then_a_cursor_holds_for_its_own_list_alone(fu
     assert "secret" not in first["cursor"]
 
 
+# Statistics
+
+
+STATS = "GET /links/{short_code}/stats"
+TODAY = NOW // DAY  # 2027-01-15
+COUNTED = a_link(
+    "counted",
+    Kind(URL, "301", None, "marketing"),
+    click_count=30,
+    bot_click_count=7,
+    days={TODAY: 2, TODAY - 1: 3, TODAY - 3: 0, TODAY - 40: 5},
+    days_from=TODAY - 50,
+)
+
+
+def stats(functions: Functions, **query: str) -> Answer:
+    functions.store.links["counted"] = COUNTED
+    functions.store.past[COUNTED.short_code, COUNTED.created_at] = {TODAY - 60: 6, TODAY - 400: 1}
+    return call(functions, STATS, READ_TOKEN, code="counted", query=query)
+
+
+def test_given_a_link_when_its_statistics_are_seen_then_every_day_is_there(functions):
+    answer = stats(functions, **{"from": "2027-01-12", "to": "2027-01-15"})
+
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert answer.body == {
+        "short_code": "counted",
+        "click_count": 30,
+        "bot_click_count": 7,
+        "undated_click_count": 6,
+        "last_click_on": "2027-01-15",
+        "timezone": "UTC",
+        "from": "2027-01-12",
+        "to": "2027-01-15",
+        "days": [
+            {"date": "2027-01-12", "clicks": 0},
+            {"date": "2027-01-13", "clicks": 0},
+            {"date": "2027-01-14", "clicks": 3},
+            {"date": "2027-01-15", "clicks": 2},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "window", "days", "clicks"),
+    [
+        ({}, ("2026-12-17", "2027-01-15"), 30, 5),
+        ({"from": "2027-01-15"}, ("2027-01-15", "2027-01-15"), 1, 2),
+        ({"from": "2026-12-01"}, ("2026-12-01", "2027-01-15"), 46, 10),
+        ({"to": "2026-12-10"}, ("2026-11-11", "2026-12-10"), 30, 11),
+        ({"to": "2026-12-07"}, ("2026-11-08", "2026-12-07"), 30, 11),
+        ({"from": "2025-12-12", "to": "2027-01-15"}, ("2025-12-12", "2027-01-15"), 400, 16),
+        ({"from": "2025-12-11", "to": "2027-01-14"}, ("2025-12-11", "2027-01-14"), 400, 15),
+        ({"from": "2024-02-28", "to": "2024-03-01"}, ("2024-02-28", "2024-03-01"), 3, 0),
+        ({"from": "2027-02-01"}, ("2027-02-01", "2027-02-01"), 1, 0),
+        ({"from": "2026-11-16", "to": "2026-11-16"}, ("2026-11-16", "2026-11-16"), 1, 6),
+        ({"to": "1970-01-02"}, ("1969-12-04", "1970-01-02"), 30, 0),
+        ({"to": "9999-12-31"}, ("9999-12-02", "9999-12-31"), 30, 0),
+    ],
+    ids=str,
+)
+def test_given_a_window_when_statistics_are_seen_then_it_has_both_its_ends(functions, query, window, days, clicks):
+    body = stats(functions, **query).body
+
+    dates = [day["date"] for day in body["days"]]
+    assert (body["from"], body["to"], dates[0], dates[-1]) == window * 2
+    assert (len(set(dates)), dates, sum(day["clicks"] for day in body["days"])) == (days, sorted(dates), clicks)
+    assert (body["click_count"], body["last_click_on"]) == (30, "2027-01-15")  # of all days, not of the window's
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        *[({"from": day}, ["from"]) for day in ("", "yesterday", "2026-1-1", "2026-02-30", "1969-12-31", "0000-00-00")],
+        *[({"to": day}, ["to"]) for day in ("2026-11-24T00:00:00Z", " 2026-11-24", "\u0662026-11-24", "2026-11-24\n")],
+        ({"from": "x", "to": "y"}, ["from", "to"]),
+        ({"from": "2027-01-02", "to": "2027-01-01"}, ["from"]),
+        ({"from": "2025-12-11", "to": "2027-01-15"}, ["from"]),
+        ({"from": "1970-01-01"}, ["from"]),
+        ({"from": "0001-01-01", "to": "9999-12-31"}, ["from"]),
+        ({"from": "9" * 5000}, ["from"]),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_given_a_window_that_makes_no_sense_when_asked_for_then_it_is_refused(functions, query, fields):
+    answer = stats(functions, **query)
+
+    assert (answer.status, answer.body["error"]) == (400, "ValidationError")
+    assert [detail["field"] for detail in answer.body["details"]] == fields
+    assert functions.store.calls == []
+
+
+def test_given_a_link_that_nobody_clicked_when_seen_then_there_is_no_last_click(functions):
+    body = call(functions, STATS, code=CODE).body
+
+    assert (body["click_count"], body["last_click_on"], body["undated_click_count"]) == (0, None, 0)
+    assert {day["clicks"] for day in body["days"]} == {0}
+
+
+def test_given_a_deleted_link_when_its_statistics_are_seen_then_they_are_there(functions):
+    stats(functions)
+    call(functions, "DELETE /links/{short_code}", code="counted")
+
+    answer = call(functions, STATS, code="counted", query={"from": "2026-11-16"})
+
+    assert (answer.status, sum(day["clicks"] for day in answer.body["days"])) == (200, 16)
+
+
+@pytest.mark.parametrize(("token", "status"), [(WRITE_TOKEN, 404), (ADMIN_TOKEN, 200), (BOSS_TOKEN, 200)])
+def test_given_an_anonymous_link_when_its_statistics_are_asked_for_then_an_admin_sees(functions, token, status):
+    assert call(functions, STATS, token, code=NOBODYS).status == status
+
+
 # Many at once
 
 
@@ -685,6 +848,16 @@ def test_given_a_bulk_when_sent_again_then_nothing_changes(functions):
     assert [result["status"] for result in first.body["results"]] == [201] * 100
     assert [result["status"] for result in again.body["results"]] == [200] * 100
     assert (functions.store.links, len({link["link"]["short_code"] for link in first.body["results"]})) == (links, 100)
+
+
+def test_given_entries_with_a_limit_when_a_bulk_is_sent_again_then_each_is_made_anew(functions):
+    entry = {"original_url": "https://example.com/1", "max_clicks": 5}
+    body = {"links": [entry, entry | {"custom_code": "my-own"}]}
+
+    answers = [call(functions, "POST /links/bulk", body=body).body["results"] for _ in range(2)]
+
+    assert [[result["status"] for result in results] for results in answers] == [[201, 201], [201, 409]]
+    assert answers[0][0]["link"]["short_code"] != answers[1][0]["link"]["short_code"]
 
 
 @pytest.mark.parametrize("error", [Throttled(), Unavailable(), KeyError("inside")], ids=repr)
@@ -830,6 +1003,10 @@ def test_given_links_of_another_product_when_imported_then_each_is_answered(func
         ("GET", "/links", None, {"limit": 0}, 400),
         ("GET", f"/links/{THEIRS}", None, None, 200),
         ("GET", "/links/nowhere", None, None, 404),
+        ("GET", f"/links/{THEIRS}/stats", None, {"from": "2026-11-01"}, 200),
+        ("GET", f"/links/{NOBODYS}/stats", None, None, 200),
+        ("GET", f"/links/{NOBODYS}/stats", None, {"from": 20261101}, 400),
+        ("GET", "/links/nowhere/stats", None, None, 404),
         ("GET", "/links/#secret", None, None, 404),
         ("GET", "/links/bulk", None, None, 404),
         ("PATCH", f"/links/{THEIRS}", {"title": "T"}, None, 200),

@@ -26,6 +26,8 @@ fields = st.fixed_dictionaries(
         "custom_code": values | st.from_regex(r"[A-Za-z0-9_-]{2,21}", fullmatch=True),
         "ttl_hours": values | st.integers(0, 87_601),
         "redirect_type": values | st.sampled_from(["301", "302"]),
+        "forward_query": values | st.booleans(),
+        "max_clicks": values | st.integers(0, 10**9 + 1),
         "ttl": values,
     },
 )

@@ -27,6 +27,8 @@ def refusal(fields: dict[str, Any]) -> ValidationError:
         *[{"custom_code": code} for code in ("abc", "A" * 20, "___", "a-b_C9")],
         *[{"ttl_hours": hours} for hours in (1, 24, 87_600)],
         *[{"redirect_type": kind} for kind in ("301", "302")],
+        *[{"max_clicks": clicks} for clicks in (1, 1_000_000_000)],
+        *[{"forward_query": does} for does in (True, False)],
         {"original_url": "any string at all"},
         {"original_url": "\ud800"},  # what is wrong with it, `destinations` says
     ],
@@ -38,11 +40,13 @@ def test_given_fields_that_keep_the_rules_when_read_then_they_are_kept(fields):
     assert dict(request) == dict.fromkeys(CreateRequest.model_fields) | {"original_url": URL} | fields
 
 
-@pytest.mark.parametrize("hours", [1.0, 24.0, 87_600.0])
-def test_given_an_integer_that_is_written_as_a_float_when_read_then_it_is_that(hours):
-    request = read(CreateRequest, {"original_url": URL, "ttl_hours": hours})
+@pytest.mark.parametrize(
+    ("field", "value"), [*[("ttl_hours", hours) for hours in (1.0, 24.0, 87_600.0)], ("max_clicks", 1e9)]
+)
+def test_given_an_integer_that_is_written_as_a_float_when_read_then_it_is_that(field, value):
+    read_ = getattr(read(CreateRequest, {"original_url": URL, field: value}), field)
 
-    assert (request.ttl_hours, type(request.ttl_hours)) == (hours, int)
+    assert (read_, type(read_)) == (value, int)
 
 
 def test_given_nulls_when_read_then_they_count_as_absent():
@@ -64,6 +68,9 @@ BROKEN: list[tuple[str, list[Any], str]] = [
     ("redirect_type", ["\ud800bc"], TEXT),
     ("ttl_hours", [0, -1, 87_601, 10**400, -(10**4000), 0.0, -0.0, -1.0, 87_601.0, 1e308, INF, -INF], RANGE),
     ("ttl_hours", [True, False, "24", 24.5, 5e-324, float("nan"), [], {}], HOURS),
+    ("max_clicks", [0, -1, 10**9 + 1, 10**400, 0.0, 1e10, INF, -INF], "must be between 1 and 1000000000"),
+    ("max_clicks", [True, "100", 1.5, float("nan"), []], HOURS),
+    ("forward_query", [0, 1, 1.0, "true", "", [], {}], "must be true or false"),
     ("redirect_type", ["303", "", 301, 302, True, [], {}], TYPE),
 ]
 

@@ -43,6 +43,7 @@ WRONG = {
     **{name: ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"] for name in FLAGS},
     "CREATE_ACCESS": ["", "keys", "Key", "nobody", "anyone\n"],
     "CREATES_PER_MINUTE_PER_CLIENT": ["", "-1", "1.5", " 60", "60\n", "\u0661", "x", "1" * 10],
+    "PERMANENT_MAX_AGE": ["", "-1", "1.5", " 60", "60\n", "\u0661", "x", "86401", "1" * 10],
     "CLIENT_KEY_ID": ["alias/squrl", "a b", "1234abcd\n"],
     "DOMAIN_NAME": ["go.example.com/", "https://go.example.com", "GO.example.com", "go example", "g\u00f6.example"],
     "CLICK_QUEUE_URL": [
@@ -100,6 +101,12 @@ def test_given_a_value_that_can_be_used_when_read_then_it_is_kept(name, value):
     read = [kind.from_environment(ENVIRONMENT | {name: value}) for kind in kinds_with(name)]
 
     assert {getattr(settings, name.lower()) for settings in read} == {value}
+
+
+@pytest.mark.parametrize("seconds", [0, 3600, 86_400])
+@pytest.mark.parametrize("kind", [RedirectSettings, ManageSettings])
+def test_given_how_long_a_301_is_kept_when_read_then_it_is_up_to_a_day(kind, seconds):
+    assert kind.from_environment(ENVIRONMENT | {"PERMANENT_MAX_AGE": str(seconds)}).permanent_max_age == seconds
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=ascii)

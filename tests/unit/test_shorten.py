@@ -10,6 +10,7 @@ from squrl import codes
 from squrl.destinations import Rules
 from squrl.domains import DomainLists
 from squrl.errors import ConflictError, Gone, InvalidUrl, RateLimitExceeded
+from squrl.keys import Identity, Role
 from squrl.links import DISABLED, Kind, Link, timestamp
 from squrl.ports import Throttled, Unavailable
 from squrl.requests import CreateRequest, read
@@ -68,7 +69,8 @@ class InterruptedStore(FakeLinkStore):
 def ask(
     store: FakeLinkStore, kind: Kind = FOREVER, custom_code: str | None = None, now: int = NOW, **more: Any
 ) -> Shortened:
-    request = read(CreateRequest, kind._asdict() | {"custom_code": custom_code})
+    own = {"custom_code": custom_code, "max_clicks": more.pop("max_clicks", None)}
+    request = read(CreateRequest, kind._asdict() | own)
     ports = Ports(store, more.pop("secrets", FakeSecretStore()), more.pop("domains", FakeDomainPolicy()))
     return shorten(request, more.pop("caller", Caller()), now, ports, more.pop("rules", Rules()), **more)
 
@@ -176,7 +178,13 @@ def test_given_the_same_request_before_when_shortened_then_its_link_is_kept(kind
 
 @pytest.mark.parametrize(
     "change",
-    [{"redirect_type": "302"}, {"ttl_hours": 24}, {"ttl_hours": 25}, {"original_url": "https://example.com"}],
+    [
+        {"redirect_type": "302"},
+        {"ttl_hours": 24},
+        {"ttl_hours": 25},
+        {"original_url": "https://example.com"},
+        {"forward_query": True},
+    ],
     ids=str,
 )
 def test_given_a_link_of_another_kind_when_shortened_then_a_new_one_is_made(change):
@@ -354,3 +362,93 @@ def test_given_a_store_that_fails_when_shortened_then_its_failure_goes_up(failin
 
     with pytest.raises(type(failure)):
         ask(store, ONE_DAY)
+
+
+# A request with a limit of clicks
+
+
+ADMIN = Caller(Identity(Role.ADMIN, "us"))
+OWNED = ONE_DAY._replace(owner="us")
+
+
+@pytest.mark.parametrize("caller", [Caller(), ADMIN], ids=["anonymous", "with a key"])
+def test_given_a_limit_when_the_same_is_asked_twice_then_each_is_a_link_of_its_own(caller):
+    store = FakeLinkStore()
+    kind = FOREVER._replace(owner=caller.identity and caller.identity.owner)
+
+    made = [ask(store, kind, max_clicks=5, caller=caller) for _ in range(2)]
+
+    links = [link for link, _ in made]
+    assert [created for _, created in made] == [True, True]
+    assert list(store.links.values()) == links
+    assert [(link.max_clicks, link.click_limit, link.custom_code) for link in links] == [(5, 5, False)] * 2
+    assert len({link.short_code for link in links} - set(derived(kind))) == 2
+    assert store.calls == ["claim"] * 2
+
+
+@pytest.mark.parametrize("kind", [FOREVER, ONE_DAY, OWNED], ids=["forever", "one day", "an owner's"])
+@pytest.mark.parametrize("limited", ["first", "second", "both"])
+def test_given_a_limit_when_a_custom_code_is_taken_then_it_is_a_conflict(kind, limited):
+    first, second = (5 if limited in {each, "both"} else None for each in ("first", "second"))
+    store = FakeLinkStore(a_link("my-code", kind, custom_code=True, max_clicks=first, click_limit=first))
+    before = dict(store.links)
+
+    with pytest.raises(ConflictError):
+        ask(store, kind, "my-code", max_clicks=second, caller=ADMIN if kind.owner else Caller())
+
+    assert store.links == before
+
+
+def test_given_a_limit_when_a_free_custom_code_is_asked_for_then_it_is_claimed():
+    store = FakeLinkStore()
+
+    link, created = ask(store, custom_code="my-code", max_clicks=5)
+
+    assert (created, link.short_code, link.max_clicks, link.click_limit) == (True, "my-code", 5, 5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_free"), [(ONE_DAY, False), (OWNED, True)], ids=["an anonymous link's", "the owner's"]
+)
+def test_given_an_expired_link_with_a_limit_when_its_code_is_asked_for_then_an_owner_gets_it(kind, is_free):
+    store = FakeLinkStore(expired(a_link("my-code", kind, custom_code=True, max_clicks=5, click_limit=5)))
+    caller = ADMIN if kind.owner else Caller()
+
+    if is_free:
+        assert ask(store, kind, "my-code", caller=caller).created
+    else:
+        with pytest.raises(ConflictError):
+            ask(store, kind, "my-code", caller=caller)
+
+
+@pytest.mark.parametrize("place", ["anywhere", "where its own would be"])
+@pytest.mark.parametrize("kind", [FOREVER, ONE_DAY, OWNED], ids=["forever", "one day", "an owner's"])
+def test_given_a_link_with_a_limit_when_the_same_is_asked_without_then_it_is_not_shared(kind, place):
+    code = "limited" if place == "anywhere" else derived(kind)[0]
+    limited = a_link(code, kind, max_clicks=5, click_limit=5)
+    store = FakeLinkStore(limited)
+
+    link, created = ask(store, kind, caller=ADMIN if kind.owner else Caller())
+
+    assert (created, link.max_clicks, link.short_code) == (True, None, derived(kind)[code in derived(kind)])
+    assert store.links[code] == limited
+
+
+def test_given_a_limit_that_comes_meanwhile_when_found_by_the_index_then_it_is_not_shared():
+    found = a_link("found", OWNED)
+    store = InterruptedStore(found)
+    store.interruptions = {("renew", 1): put(replace(found, max_clicks=5, click_limit=5))}
+
+    link, created = ask(store, OWNED, caller=ADMIN)
+
+    assert (created, link.max_clicks) == (True, None)
+
+
+def test_given_random_codes_that_are_all_taken_when_limited_then_it_may_try_again(monkeypatch):
+    store = FakeLinkStore(a_link("drawn00", OTHER))
+    monkeypatch.setattr(codes, "draw", lambda: "drawn00")
+
+    with pytest.raises(Unavailable):
+        ask(store, max_clicks=1)
+
+    assert store.calls == ["claim"] * codes.DRAWS

@@ -1,10 +1,12 @@
 """What is tried again, what is not, and what is said when AWS fails; and how the clients are made."""
 
+import json
 import threading
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from botocore.parsers import JSONParser
 
 from squrl.aws.client import BACKOFF, IDLE, TIMEOUTS, ConditionFailed, Service, connect, failed_conditions
 from squrl.invocation import MARGIN, Invocation
@@ -219,3 +221,35 @@ def test_given_a_client_when_it_asks_then_it_sends_no_header_for_statistics(monk
 
     assert set(sent) >= {"authorization", "x-amz-target"}
     assert not set(sent) & {"amz-sdk-invocation-id", "amz-sdk-request", "x-amzn-trace-id"}
+
+
+ROW = {"code": {"S": "abc"}, "count": {"N": "1"}, "locked": {"BOOL": False}, "tags": {"SS": ["a", "b"]}}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ROW,
+        {},
+        ROW | {"secret": {"B": "eA=="}},
+        ROW | {"list": {"L": [{"B": "eA=="}]}, "map": {"M": {"k": {"B": "eA=="}}}, "set": {"BS": ["eA=="]}},
+        {"nothing": {"NULL": True}, "numbers": {"NS": ["1", "2"]}},
+    ],
+    ids=["plain", "empty", "with bytes", "with bytes inside", "others"],
+)
+@pytest.mark.parametrize(
+    ("operation", "field"),
+    [("UpdateItem", "Attributes"), ("GetItem", "Item"), ("Query", "Items"), ("BatchGetItem", "Responses")],
+)
+def test_given_a_row_when_parsed_as_it_comes_then_it_is_what_botocore_makes_of_it(row, operation, field, monkeypatch):
+    rows = {"Query": [row, row], "BatchGetItem": {"t": [row]}}.get(operation, row)
+    answer = {"headers": {}, "status_code": 200, "body": json.dumps({field: rows}).encode()}
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = connect("dynamodb", "http://127.0.0.1:1")
+    shape = client.meta.service_model.operation_model(operation).output_shape
+
+    parser = client._endpoint._response_parser_factory.create_parser("json")  # noqa: SLF001 (what botocore is given)
+    ours = parser.parse(dict(answer), shape)
+
+    assert type(parser) is not JSONParser
+    assert ours == JSONParser().parse(dict(answer), shape)

@@ -1,13 +1,15 @@
-"""What a process remembers of keys; and the calls by which keys and domain lists are kept."""
+"""What a process remembers of keys; and the calls by which keys, domain lists and old days are kept."""
 
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from squrl import keys
 from squrl.authorize import authorize
 from squrl.aws.client import ConditionFailed
-from squrl.aws.durable_table import DurableTable
+from squrl.aws.durable_table import DAYS, DurableTable
 from squrl.aws.keys import FOUND_KEPT, MISSED_KEPT, MOST, KnownKeys, RememberedKeys
 from squrl.domains import DomainLists
 from squrl.errors import Unauthorized
@@ -188,3 +190,62 @@ def test_given_a_row_with_something_else_in_it_when_read_then_it_is_an_error():
 
     with pytest.raises(ValueError, match="something else"):
         table.read_domain_lists()
+
+
+# Days that left their rows
+
+
+CREATED_AT = "2026-11-22T10:30:00Z"
+
+
+def rows_of(*moves: dict[int, int]) -> list[Any]:
+    """Return the rows that there are once days were added, as a query answers them: the writes, done by hand."""
+    rows: dict[str, dict[str, Any]] = {}
+    for days in moves:
+        for write in table_with()[0].day_adds("abc", CREATED_AT, days):
+            update = write["Update"]
+            row = rows.setdefault(update["Key"]["id"]["S"], dict(update["Key"]))
+            for addition in update["UpdateExpression"].removeprefix("ADD ").split(", "):
+                name, _, value = addition.partition(" ")
+                before = int(row.get(name, {"N": "0"})["N"])
+                row[name] = {"N": str(before + int(update["ExpressionAttributeValues"][value]["N"]))}
+    return list(rows.values())
+
+
+@given(st.lists(st.dictionaries(st.integers(0, 46_655), st.integers(1, 10**9), max_size=30), max_size=3))
+def test_given_days_when_added_and_read_then_they_are_the_sums_by_day(moves):
+    table, _ = table_with({"Items": rows_of(*moves)})
+
+    read = table.read_days("abc", CREATED_AT)
+
+    assert read == {day: sum(each.get(day, 0) for each in moves) for days in moves for day in days}
+
+
+def test_given_days_when_added_then_a_row_is_of_one_link_and_a_hundred_days():
+    writes = table_with()[0].day_adds("abc", CREATED_AT, dict.fromkeys(range(20_000, 20_250), 1))
+
+    keys_ = [(write["Update"]["Key"]["kind"]["S"], write["Update"]["Key"]["id"]["S"]) for write in writes]
+    sizes = [len(write["Update"]["ExpressionAttributeValues"]) for write in writes]
+    assert keys_ == [("days#abc", f"{CREATED_AT}#{part:04}") for part in (200, 201, 202)]
+    assert (sizes, DAYS) == ([100, 100, 50], 100)
+
+
+def test_given_a_hundred_busy_days_when_stored_then_their_row_is_below_a_kilobyte():
+    (row,) = rows_of(dict.fromkeys(range(20_000, 20_100), 999_999_999))
+
+    # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    def size(value: dict[str, str]) -> int:
+        return (len(value["N"]) + 1) // 2 + 1 if "N" in value else len(value["S"])
+
+    assert sum(len(name) + size(value) for name, value in row.items()) < 1024
+
+
+def test_given_old_days_when_read_then_they_are_the_links_own_and_as_they_are_now():
+    table, service = table_with({"Items": [], "LastEvaluatedKey": {"id": "x"}}, {"Items": rows_of({20_000: 3})})
+
+    assert table.read_days("abc", CREATED_AT) == {20_000: 3}
+
+    (operation, first), (_, second) = service.asked
+    assert (operation, first["ConsistentRead"]) == ("query", True)
+    assert first["ExpressionAttributeValues"] == {":kind": {"S": "days#abc"}, ":created_at": {"S": f"{CREATED_AT}#"}}
+    assert second["ExclusiveStartKey"] == {"id": "x"}

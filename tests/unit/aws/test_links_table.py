@@ -1,17 +1,32 @@
 """What the table of links does when DynamoDB fails; what it does when DynamoDB doesn't, the contract suite says."""
 
 import itertools
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from squrl import codes
 from squrl.aws.client import Service
+from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
-from squrl.aws.links_table import ATTEMPTS, SECRET_ROW, KnownSecret, LinksTable, RememberedSecret, from_item, to_item
+from squrl.aws.links_table import (
+    ATTEMPTS,
+    MOVED,
+    SECRET_ROW,
+    KnownSecret,
+    LinksTable,
+    RememberedSecret,
+    day_name,
+    from_item,
+    to_item,
+)
 from squrl.invocation import Invocation
-from squrl.links import ACTIVE, DISABLED, Kind, Link
+from squrl.links import ACTIVE, DAY, DISABLED, KEPT_DAYS, MAX_DAYS, Kind, Link
 from squrl.ports import Claimed, HeldBy, LateClicks, Throttled, Unavailable
 from tests.support.aws import NEVER_SENT, THROTTLED, UNKNOWN, ScriptedClient, cancelled, failed_condition
 from tests.support.fakes import FOREVER, NOW, a_link
@@ -22,12 +37,15 @@ SECRET = bytes(range(32))
 SECRET_ITEM = {"short_code": {"S": SECRET_ROW}, "secret": {"B": SECRET}}
 SUCCESS = {
     "Item": ITEM | SECRET_ITEM,
-    "Items": [ITEM],
+    "Items": [ITEM | {"id": {"S": f"{LINK.created_at}#0208"}}],
     "Attributes": ITEM,
     "Responses": {"squrl-urls-test": [ITEM]},
     "UnprocessedKeys": {},
 }
 CLICKS = {"a" * 32: NOW, "b" * 32: NOW - 60}
+TODAY = NOW // DAY
+LONG = replace(LINK, days={TODAY - age: age + 1 for age in range(MAX_DAYS + 1)})
+FIRST = TODAY - KEPT_DAYS
 METHODS = {
     "get": lambda table: table.get("abc"),
     "count_click": lambda table: table.count_click("abc", NOW),
@@ -40,13 +58,17 @@ METHODS = {
     "refreshed": lambda table: table.refreshed([LINK]),
     "secret": lambda table: table.secret(),
     "add_clicks": lambda table: table.add_clicks("abc", LINK.created_at, CLICKS),
+    "add_clicks of bots": lambda table: table.add_clicks("abc", LINK.created_at, CLICKS, are_bots=True),
+    "move_days": lambda table: table.move_days(LONG, FIRST),
+    "past_days": lambda table: table.past_days(LINK),
 }
 
 
 def a_table(*script: Any) -> tuple[LinksTable, ScriptedClient, Invocation]:
     client, invocation = ScriptedClient(*script), Invocation(10_000)
     service = Service(client, invocation)
-    return LinksTable(service, "squrl-urls-test", EphemeralTable(service, "squrl-ephemeral-test")), client, invocation
+    ephemeral, durable = EphemeralTable(service, "squrl-ephemeral-test"), DurableTable(service, "squrl-durable-test")
+    return LinksTable(service, "squrl-urls-test", ephemeral, durable), client, invocation
 
 
 @pytest.mark.parametrize("failure", [THROTTLED[0], NEVER_SENT[0], UNKNOWN[0]], ids=["throttled", "not sent", "unknown"])
@@ -199,11 +221,142 @@ def test_given_late_clicks_when_written_then_each_id_is_kept_for_thirty_days():
     assert [int(item["expires_at"]["N"]) - 30 * 86_400 for item in items] == [NOW, NOW - 60]
 
 
-def test_given_no_place_for_ids_when_late_clicks_come_then_it_is_a_defect():
+@pytest.mark.parametrize("method", ["add_clicks", "move_days", "past_days"])
+def test_given_a_table_that_was_not_given_when_needed_then_it_is_a_defect(method):
     table = LinksTable(Service(ScriptedClient(SUCCESS), Invocation(5000)), "squrl-urls-test")
 
     with pytest.raises(TypeError):
-        table.add_clicks("abc", LINK.created_at, CLICKS)
+        METHODS[method](table)
+
+
+@pytest.mark.parametrize(
+    ("script", "expected", "conditions"),
+    [
+        ([SUCCESS], LateClicks(2, 0), ["not"]),
+        ([cancelled("ConditionalCheckFailed", "None", "None"), SUCCESS], LateClicks(2, 0), ["not", "exists"]),
+        (
+            [cancelled("ConditionalCheckFailed", "None", "ConditionalCheckFailed"), SUCCESS],
+            LateClicks(1, 0),
+            ["not", "exists"],
+        ),
+        (
+            [*[cancelled("ConditionalCheckFailed", "None", "None")] * 2, SUCCESS],
+            LateClicks(2, 0),
+            ["not", "exists", "not"],
+        ),
+        ([cancelled("ConditionalCheckFailed", "None", "None")], LateClicks(0, 2), ["not", "exists", "not"]),
+        ([cancelled("None", "ConditionalCheckFailed", "ConditionalCheckFailed")], LateClicks(0, 0), ["not"]),
+    ],
+    ids=["no limit", "a limit", "and one is known", "a limit that goes meanwhile", "no link", "all are known"],
+)
+def test_given_late_clicks_of_bots_when_added_then_a_limit_grows_with_them(script, expected, conditions):
+    table, client, _ = a_table(*script)
+
+    added = table.add_clicks("abc", LINK.created_at, CLICKS, are_bots=True)
+
+    updates = [request["TransactItems"][0]["Update"] for request in client.requests]
+    told = ["not" if "_not_exists" in update["ConditionExpression"] else "exists" for update in updates]
+    assert (added, told) == (expected, conditions)
+    grows = ["SET click_limit = click_limit + :clicks" in update["UpdateExpression"] for update in updates]
+    assert grows == [condition == "exists" for condition in conditions]
+    assert not [update for update in updates if day_name(TODAY) in update["UpdateExpression"]]
+
+
+def test_given_a_visitor_when_counted_then_sum_and_day_or_bots_grow_in_one_update():
+    table, client, _ = a_table(SUCCESS)
+
+    table.count_click("abc", NOW)
+    table.count_click("abc", NOW, is_bot=True)
+
+    person, bot = client.requests
+    assert person["UpdateExpression"] == f"ADD click_count :one, {day_name(TODAY)} :one"
+    assert bot["UpdateExpression"] == "ADD click_count :one, bot_click_count :one"
+    assert "click_count < click_limit" in person["ConditionExpression"]
+    assert "click_count < click_limit" not in bot["ConditionExpression"]
+    assert "attribute_not_exists(click_limit)" in bot["ConditionExpression"]
+
+
+# Days that leave the row
+
+
+def test_given_old_days_when_moved_then_row_and_history_change_in_one_transaction():
+    table, client, _ = a_table(SUCCESS)
+
+    assert table.move_days(LONG, FIRST)
+
+    (request,) = client.requests
+    (row, *history) = (write["Update"] for write in request["TransactItems"])
+    moved = {day: clicks for day, clicks in LONG.days.items() if day < FIRST}
+    assert row["UpdateExpression"].partition(" REMOVE ")[2].split(", ") == [day_name(day) for day in sorted(moved)]
+    assert row["ExpressionAttributeValues"][":before"] == {"N": str(FIRST)}
+    for day, clicks in moved.items():
+        assert f"{day_name(day)} = :{day_name(day)}" in row["ConditionExpression"]
+        assert row["ExpressionAttributeValues"][f":{day_name(day)}"] == {"N": str(clicks)}
+    added = [int(value["N"]) for update in history for value in update["ExpressionAttributeValues"].values()]
+    assert (sum(added), len(added)) == (sum(moved.values()), len(moved))
+
+
+def test_given_no_old_days_when_moved_then_nothing_is_written():
+    table, client, _ = a_table(SUCCESS)
+
+    assert not table.move_days(LONG, min(LONG.days))
+    assert client.requests == []
+
+
+def test_given_more_old_days_than_one_transaction_takes_when_moved_then_the_oldest_go():
+    table, client, _ = a_table(SUCCESS)
+    days = {TODAY - age: 1 for age in range(MOVED + 50)}
+
+    assert table.move_days(replace(LINK, days=days), TODAY)
+
+    row = client.requests[0]["TransactItems"][0]["Update"]
+    oldest = sorted(days)[: MOVED + 1]
+    assert row["ExpressionAttributeValues"][":before"] == {"N": str(oldest[-1])}
+    assert [day_name(day) in row["UpdateExpression"] for day in oldest] == [True] * MOVED + [False]
+    assert len(row["ConditionExpression"].split(" AND ")) == MOVED + 1  # of 300 operators that there may be
+
+
+def test_given_a_row_that_changed_when_days_are_moved_then_that_is_left_to_another():
+    table, client, _ = a_table(cancelled("ConditionalCheckFailed", "None"))
+
+    assert not table.move_days(LONG, FIRST)
+    assert len(client.requests) == 1
+
+
+def test_given_a_transaction_that_is_refused_when_days_are_moved_then_it_goes_up():
+    table, _, _ = a_table(cancelled("ValidationError", "None"))
+
+    with pytest.raises(ClientError):
+        table.move_days(LONG, FIRST)
+
+
+def test_given_a_lost_answer_when_days_are_moved_then_it_is_one_transaction(clock):
+    table, client, _ = a_table(UNKNOWN[2], SUCCESS)
+
+    assert table.move_days(LONG, FIRST)
+    assert client.requests[0] == client.requests[1]
+
+
+@given(st.integers(0, 36**3 - 1), st.integers(0, 36**3 - 1))
+def test_given_two_days_when_named_then_their_names_differ_and_are_short(day, other):
+    name = day_name(day)
+
+    assert (day_name(other) == name) == (day == other)
+    assert re.fullmatch("d[0-9a-z]{3}", name)
+    assert from_item(ITEM | {name: {"N": "7"}}) == replace(LINK, days={day: 7})
+
+
+# Rows
+
+
+def test_given_an_attribute_that_is_no_days_when_named_then_no_day_has_its_name():
+    kind = LINK.kind._replace(owner="us", forward_query=True)
+    numbers = ("bot_click_count", "days_from", "max_clicks", "click_limit", "imported_clicks")
+    more: dict[str, Any] = {"creator_ip": "192.0.2.1", "title": "T", "tags": frozenset("t"), "locked": True}
+    full = a_link(kind=kind, **dict.fromkeys(numbers, 1) | more)
+
+    assert not [name for name in to_item(full) if re.fullmatch("d.{3}", name)]
+    assert from_item(to_item(full)) == full
 
 
 @pytest.mark.parametrize(
@@ -211,7 +364,8 @@ def test_given_no_place_for_ids_when_late_clicks_come_then_it_is_a_defect():
     itertools.product([ACTIVE, DISABLED], [None, NOW], [None, "192.0.2.1"]),
 )
 def test_given_a_link_when_stored_and_read_then_it_is_the_same(status, expires_at, creator_ip):
-    link = a_link(status=status, expires_at=expires_at, creator_ip=creator_ip, custom_code=True, click_count=7)
+    counted: dict[str, Any] = {"click_count": 7, "bot_click_count": 2, "days": {TODAY: 3, 0: 1}, "days_from": TODAY - 9}
+    link = a_link(status=status, expires_at=expires_at, creator_ip=creator_ip, custom_code=True, **counted)
 
     item = to_item(link)
 

@@ -318,3 +318,21 @@ def test_given_a_number_longer_than_python_reads_when_read_then_it_is_still_huge
     fields = Request(http(body=f'{{"ttl_hours": {number}}}')).fields()
 
     assert fields["ttl_hours"] * sign > 10**3000
+
+
+@pytest.mark.parametrize(
+    ("event", "raw"),
+    [
+        (http(rawQueryString="a=1&a=2&b=%2B+", queryStringParameters={"a": "1,2", "b": "+ "}), "a=1&a=2&b=%2B+"),
+        (http(rawQueryString=""), ""),
+        (http(), ""),
+        (http(rawQueryString=None), ""),
+        (http(rawQueryString={"a": 1}), ""),
+        (http(rawQueryString="\ud800"), "?"),
+        ({"rawQueryString": "a=1"}, "a=1"),
+        ([], ""),
+    ],
+    ids=ascii,
+)
+def test_given_an_event_when_its_query_is_read_then_it_is_as_it_was_sent(event, raw):
+    assert Request(event).raw_query == raw

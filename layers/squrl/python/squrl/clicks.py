@@ -6,10 +6,11 @@ import uuid
 from typing import Any, NamedTuple, Self
 
 from squrl import codes
-from squrl.links import Link
+from squrl.links import DAY, Link
 
 _ID = re.compile(r"[0-9a-f]{32}")
-_LATEST = 10**11  # seconds, the year 5138: a greater number is milliseconds
+# Seconds, in the year 2097: a row has no name for a later day, and a greater number is milliseconds.
+_LATEST = 36**3 * DAY
 _LONGEST_TIME = 64  # characters of `created_at`
 
 

@@ -182,7 +182,8 @@ def _count(short_code: str, now: int, ports: Ports, *, is_bot: bool) -> _Count:
     if not isinstance(result, Counted):
         return result.link, Outcome.NONE, None
     days = result.link.days
-    if len(days) > MAX_DAYS and days.get(now // DAY) == 1:  # the first of its day looks after the row
+    # The first person of a day looks after the row.
+    if not is_bot and len(days) > MAX_DAYS and days.get(now // DAY) == 1:
         ports.queue.send(OldDays(result.link.short_code, result.link.created_at))
     return result.link, Outcome.COUNTED, None
 

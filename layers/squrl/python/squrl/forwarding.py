@@ -19,23 +19,26 @@ def forward(destination: str, query: str) -> str:
     query : str
         The visitor's, as it was sent, without the question mark.
     """
-    sent: dict[str, list[str]] = {}
-    for parameter in filter(None, query.split("&")):
-        sent.setdefault(_name(parameter), []).append(parameter)
-    if not sent:
+    # A number sign that was sent bare would end the query, and what follows of the destination's.
+    parameters = [(_name(each), each) for each in query.replace("#", "%23").split("&") if each]
+    if not parameters:
         return destination
+    sent: dict[str, list[str]] = {}
+    for name, parameter in parameters:
+        sent.setdefault(name, []).append(parameter)
     before_fragment, hash_, fragment = destination.partition("#")
     path, _, own = before_fragment.partition("?")
-    names = set(sent)
-    parameters: list[str] = []
+    result: list[str] = []
+    placed: set[str] = set()
     for parameter in own.split("&") if own else ():
         name = _name(parameter)
-        if name in names and parameter:
-            parameters += sent.pop(name, ())
-        else:
-            parameters.append(parameter)
-    parameters += [parameter for rest in sent.values() for parameter in rest]
-    forwarded = f"{path}?{'&'.join(parameters)}{hash_}{fragment}"
+        if name not in sent or not parameter:
+            result.append(parameter)
+        elif name not in placed:
+            placed.add(name)
+            result += sent[name]
+    result += [parameter for name, parameter in parameters if name not in placed]
+    forwarded = f"{path}?{'&'.join(result)}{hash_}{fragment}"
     return forwarded if len(forwarded.encode()) <= MAX_BYTES else destination
 
 

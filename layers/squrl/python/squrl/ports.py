@@ -98,7 +98,7 @@ class LinkStore(Protocol):
         A bot's click on a link with a limit isn't added.
 
         A write whose outcome is unknown isn't repeated: that could count one click twice. A throttled one isn't
-        repeated either: a visitor is waiting, and a click can be queued.
+        repeated either, unless a transaction was in its way: a visitor is waiting, and a click can be queued.
         """
 
     def add_clicks(

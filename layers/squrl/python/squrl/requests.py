@@ -118,8 +118,8 @@ class CreateRequest(_Request):
     )
     redirect_type: Literal["301", "302"] | None = Field(
         None,
-        description="The status of the redirect, 301 if absent. Browsers keep a 301 for up to an hour; 302 counts "
-        "every click.",
+        description="The status of the redirect, 301 if absent. Browsers keep a 301 for a while; 302 counts every "
+        "click.",
     )
     forward_query: bool | None = Field(
         None, description="Whether a visitor's query parameters are added to the destination's; false if absent."

@@ -20,7 +20,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
 from botocore.handlers import add_recursion_detection_header, add_retry_headers
-from botocore.parsers import ResponseParserError
+from botocore.parsers import JSONParser, ResponseParser, ResponseParserError, ResponseParserFactory
 from botocore.session import get_session
 
 from squrl.invocation import Invocation
@@ -30,19 +30,23 @@ from squrl.ports import StoreError, Throttled, Unavailable
 # process, and who writes to a dead one can't know whether the service got it: a click would be uncertain.
 IDLE = 30
 BACKOFF = 0.05  # seconds before the second attempt at most; doubles with each further one
+RIVALS = 2  # transactions on its row that a call waits for, which isn't tried again after throttling
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflictException"
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ThrottlingException",
-        "TransactionConflictException",  # a transaction is writing the same row
+        _CONFLICT,
         "TransactionInProgressException",  # this very one, whose first answer was lost
     }
 )
 # What cancels a transaction for the moment.
 _CONTENTION = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
+
+_AS_THEY_COME = frozenset({"S", "N", "BOOL", "SS"})  # types of attributes that botocore doesn't decode
 
 
 class Timeouts(NamedTuple):
@@ -54,6 +58,24 @@ class Timeouts(NamedTuple):
 
 # DynamoDB answers in a few milliseconds, so a slow answer is a lost one. SQS and KMS are asked beside the request.
 TIMEOUTS = {"dynamodb": Timeouts(0.5, 1.0), "sqs": Timeouts(0.3, 0.5), "kms": Timeouts(0.3, 0.5)}
+
+
+class _RowParser(JSONParser):
+    """Takes a row as it comes, which is botocore's form of it unless it has bytes.
+
+    botocore would look at each attribute for every type that it could have: with the days in a link's row that is a
+    tenth of a redirect's processor time.
+    """
+
+    def _handle_map(self, shape: Any, value: Any) -> Any:  # noqa: ANN401 (botocore's)
+        if shape.value.name == "AttributeValue" and all(map(_AS_THEY_COME.issuperset, value.values())):
+            return value
+        return super()._handle_map(shape, value)  # type: ignore[misc]
+
+
+class _Parsers(ResponseParserFactory):
+    def create_parser(self, protocol_name: str) -> ResponseParser:
+        return _RowParser() if protocol_name == "json" else super().create_parser(protocol_name)
 
 
 @functools.cache
@@ -78,7 +100,9 @@ def connect(service: str, url: str | None = None) -> Any:  # noqa: ANN401 (each 
         parameter_validation=False,
     )
     endpoint = "://".join(urlsplit(url)[:2]) if url else None
-    client = get_session().create_client(service, config=config, endpoint_url=endpoint)
+    session = get_session()
+    session.register_component("response_parser_factory", _Parsers())
+    client = session.create_client(service, config=config, endpoint_url=endpoint)
     # Headers for AWS's statistics on retries, of which there are none, and against functions that start each other
     # through queues: a fifteenth of a redirect's processor time.
     client.meta.events.unregister("before-call", add_recursion_detection_header)
@@ -148,7 +172,8 @@ class Service:
         attempts : int
             How many there may be at most.
         repeatable : bool
-            Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent.
+            Whether repeating does no harm. What isn't repeatable is tried again only if it was never sent, or, twice,
+            if a transaction was in its way.
         patient : bool
             Whether it is tried again if it was throttled, too: then nothing was done, but whoever waits, waits longer.
         **arguments
@@ -188,7 +213,8 @@ class Service:
                     may_be_applied |= was_sent
                 elif not may_be_applied:  # else nobody knows whether anything was done
                     failure = Throttled
-                if was_sent and not repeatable and (may_be_applied or not patient):
+                waits = patient or (repetition < RIVALS and _has_rival(error))
+                if was_sent and not repeatable and (may_be_applied or not waits):
                     break
         raise failure from cause
 
@@ -208,6 +234,11 @@ def _raise_refusal(error: Exception, *, may_be_applied: bool) -> None:
         raise ConditionFailed(response.get("Item"), may_be_applied=may_be_applied) from error
     if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:  # noqa: PLR2004 (where the caller's errors end)
         raise error
+
+
+def _has_rival(error: Exception) -> bool:
+    """Tell whether a transaction was writing the row: nothing was done, and in a moment it is over."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == _CONFLICT
 
 
 def _is_throttled(error: Exception) -> bool:

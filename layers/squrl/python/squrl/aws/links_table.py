@@ -122,8 +122,9 @@ class LinksTable:
     ) -> LateClicks:
         """See `LinkStore.add_clicks`. Link and ids are written in one transaction: both or nothing."""
         missing = dict(clicks)
-        # A bot that came before a limit was set doesn't use it up: then the limit grows with the sum.
-        forms = [_OF_BOTS, _OF_BOTS_WITH_LIMIT] if are_bots else [_OF_PEOPLE]
+        # A bot that came before a limit was set doesn't use it up: then the limit grows with the sum. One that is gone
+        # by then is no reason to lose the clicks.
+        forms = [_OF_BOTS, _OF_BOTS_WITH_LIMIT, _OF_BOTS] if are_bots else [_OF_PEOPLE]
         while missing and forms:
             try:
                 self._transact(self._late_clicks(short_code, created_at, missing, forms[0]))

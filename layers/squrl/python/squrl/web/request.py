@@ -121,7 +121,7 @@ class Request:
     def raw_query(self) -> str:
         """The query as it was sent. API Gateway's map of parameters joins repeated ones by commas; this doesn't."""
         raw = _mapping(self._event).get("rawQueryString")
-        return raw if isinstance(raw, str) else ""
+        return raw.encode(errors="replace").decode() if isinstance(raw, str) else ""  # JSON can hold lone surrogates
 
     def token(self) -> str:
         """Return the key that the caller presents; empty if there is none. It is never taken from the URL.
