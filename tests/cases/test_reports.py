@@ -5,12 +5,12 @@ import json
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from squrl.links import Kind, Link
 from tests.support import events
-from tests.support.functions import ROOT, Functions
+from tests.support.description import DOCUMENT
+from tests.support.functions import Functions
 from tests.support.runtime import running
 
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
@@ -215,8 +215,8 @@ VALUES: dict[str, list[Any]] = {
 @pytest.mark.parametrize(("field", "value"), [(field, value) for field, values in VALUES.items() for value in values])
 def test_given_a_value_when_posted_then_it_is_taken_as_the_api_is_described(functions, field, value):
     body = {"original_url": "https://example.com/", field: value}
-    description = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())["components"]["schemas"]
-    is_described = Draft202012Validator(description["CreateRequest"]).is_valid(body)
+    schema = DOCUMENT["components"]["schemas"]["CreateRequest"]
+    is_described = Draft202012Validator(schema).is_valid(body)
 
     status, _ = post(functions, body)
 

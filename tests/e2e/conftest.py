@@ -1,4 +1,4 @@
-"""The whole stack as `make start` runs it, on free ports, with every answer held to docs/openapi.yaml."""
+"""The whole stack as `make start` runs it, on free ports, with every answer held to openapi.yaml."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ _NUMBERS = itertools.count(time.time_ns() % 10**9)
 
 
 class Api:
-    """A browser whose every exchange has to be one that docs/openapi.yaml describes."""
+    """A browser whose every exchange has to be one that openapi.yaml describes."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -1,4 +1,4 @@
-"""What schemathesis (``SCHEMATHESIS_HOOKS=tests.e2e.hooks``) can't know from docs/openapi.yaml."""
+"""What schemathesis (``SCHEMATHESIS_HOOKS=tests.e2e.hooks``) can't know from openapi.yaml."""
 
 import schemathesis  # type: ignore[import-not-found]
 

@@ -15,7 +15,7 @@ import pytest
 
 from squrl.keys import Role
 from squrl.links import Kind, Link
-from tests.support import bad_input, events
+from tests.support import bad_input, description, events
 from tests.support.functions import ROOT
 from tests.support.invariants import CODE, check_log, is_public, read_answer
 from tests.support.runtime import running
@@ -123,7 +123,13 @@ def test_given_requests_made_up_from_the_document_when_sent_then_it_is_true(api_
         tables.put(link)
     key = [f"--header=Authorization: Bearer {tables.make_key('made-up', role)}"] if role else []
     browser = [] if role else [f"--header=User-Agent: {REDIRECT['headers']['user-agent']}"]  # by itself, it is a bot
-    command = [bad_input.ENVIRONMENT / "bin" / "schemathesis", "run", ROOT / "docs" / "openapi.yaml", "--url", api_url]
+    command = [
+        bad_input.ENVIRONMENT / "bin" / "schemathesis",
+        "run",
+        description.FILE,
+        "--url",
+        api_url,
+    ]
     # Which destinations are refused is more than a schema can say; what has no route is API Gateway's to answer.
     checks = "--exclude-checks=positive_data_acceptance,unsupported_method"
     # One worker: Python 3.11 can't parse in two threads at once, which Hypothesis does.

@@ -1,4 +1,4 @@
-"""docs/openapi.yaml, and whether an answer is one that it describes."""
+"""openapi.yaml, and whether an answer is one that it describes."""
 
 from functools import cache
 from typing import Any
@@ -11,7 +11,8 @@ from requests.structures import CaseInsensitiveDict
 
 from tests.support.functions import ROOT
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((ROOT / "functions" / "pages" / "static" / "openapi.yaml").read_text())
+FILE = ROOT / "functions" / "pages" / "static" / "openapi.yaml"
+DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
 
 
 @cache

@@ -59,6 +59,7 @@ THIRD_PARTY = {
     "aws.client": {"botocore"},
     "aws.links_table": {"botocore"},
     "telemetry": {"aws_lambda_powertools", "botocore"},
+    "web.qr": {"segno"},
 }
 NOT_FOR_REDIRECT = {"ada_url", "squrl.aws.client_limiter"} | {
     f"squrl.{module}" for module in ("requests", "destinations", "shorten", "manage", "authorize")
@@ -169,6 +170,7 @@ def test_given_a_module_when_it_imports_from_others_then_the_layer_carries_them(
     [
         ("redirect", 400, NOT_FOR_REDIRECT | {"pydantic", "squrl.late_clicks", "squrl.statistics", "squrl.web.pages"}),
         ("create_url", 460, FOR_REDIRECT_ALONE | {"squrl.manage", "squrl.late_clicks", "squrl.statistics"}),
+        ("pages", 400, NOT_FOR_REDIRECT | {"pydantic", "segno", "squrl.bots", "squrl.web.qr", "squrl.aws.click_queue"}),
         ("manage_links", 462, FOR_REDIRECT_ALONE | {"squrl.aws.client_limiter", "squrl.late_clicks"}),
         (
             "count_clicks",

@@ -40,12 +40,17 @@ def create(functions: Functions, event: str = "http", **changes: Any) -> tuple[i
 # The sample events
 
 
+def is_described(name: str) -> bool:
+    """Tell whether a sample event's route is the API's; the others are what browsers and crawlers ask a host for."""
+    return events.load(name)["routeKey"].partition(" ")[2] in description.DOCUMENT["paths"]
+
+
 @pytest.mark.parametrize("name", events.ANSWERS)
 def test_given_a_sample_event_when_invoked_then_its_answer_is_as_it_is_named(functions, name):
     answer = functions.invoke(name.partition("/")[0], events.load(name))
 
     assert events.status_and_error(name, answer) == events.ANSWERS[name]
-    if "/http" in name:
+    if "/http" in name and is_described(name):
         http = events.load(name)["requestContext"]["http"]
         description.check_answer(
             http["method"], http["path"], *(answer[part] for part in ("statusCode", "headers", "body"))
@@ -58,7 +63,9 @@ SHARED = {401, 403, 413, 429, 500, 503}
 
 def test_given_the_apis_description_when_compared_then_each_answer_has_a_sample_event():
     sampled = {
-        (events.load(name)["routeKey"], status) for name, (status, _) in events.ANSWERS.items() if "/http" in name
+        (events.load(name)["routeKey"], status)
+        for name, (status, _) in events.ANSWERS.items()
+        if "/http" in name and is_described(name)
     }
 
     assert sampled <= description.answers()
@@ -586,7 +593,7 @@ def test_given_any_request_when_answered_then_nothing_of_the_visitor_is_written(
     }
     written = json.dumps(functions.written).replace("as in https://example.com/path", "")
     assert not [secret for secret in secrets - {None} if secret in written]
-    assert log_in(functions.written) == [] or '"error"' in answer["body"]
+    assert log_in(functions.written) == [] or answer["statusCode"] >= 400 or '"error"' in answer["body"]
 
 
 def test_given_a_cold_start_when_invoked_then_it_is_counted(functions, monkeypatch):

@@ -11,13 +11,20 @@ from squrl.settings import (
     CountClicksSettings,
     CreateSettings,
     ManageSettings,
+    PagesSettings,
     RedirectSettings,
     Settings,
     SettingsError,
 )
 from tests.support.functions import FOLDERS, variables
 
-KINDS: tuple[type[Settings], ...] = (CreateSettings, ManageSettings, RedirectSettings, CountClicksSettings)
+KINDS: tuple[type[Settings], ...] = (
+    CreateSettings,
+    ManageSettings,
+    PagesSettings,
+    RedirectSettings,
+    CountClicksSettings,
+)
 ENVIRONMENT = {name: value for function in FOLDERS for name, value in variables(function).items()}
 NAMES = sorted({field.name.upper() for kind in KINDS for field in fields(kind)})
 TABLES = [name for name in NAMES if name.endswith("TABLE_NAME")]
@@ -36,8 +43,12 @@ RIGHT = {
     "CLIENT_KEY_ID": ["", "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"],
     "CREATE_ACCESS": ["key", "anyone"],
     "CORS_ORIGIN": ["", "*", "https://www.example.com"],
+    "SERVICE_NAME": ["squrl", "Acme <Links>"],
+    "SERVICE_COLOR": ["#1f6f54", "#FFFFFF"],
+    **{name: ["", "https://example.com/a?b=c", "http://localhost:3000"] for name in ("HOME_URL", "NOT_FOUND_URL")},
+    "SECURITY_CONTACT": ["", "mailto:security@example.com", "https://example.com/security"],
 }
-FREE = ["CORS_ORIGIN", "ORIGIN_SECRET"]  # any text; what the second needs besides has a test of its own
+FREE = ["CORS_ORIGIN", "ORIGIN_SECRET", "SERVICE_NAME"]  # any text; what a secret needs besides has a test of its own
 WRONG = {
     **{name: ["", "ab", "a" * 256, "a b c", "squrl/urls", "squrl-urls\n", "tablé", "arn:aws:x"] for name in TABLES},
     **{name: ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"] for name in FLAGS},
@@ -57,6 +68,12 @@ WRONG = {
         *("https://go.example.com:123456", " https://go.example.com", "https://go.example.com\n"),
         "https://g\u00f6.example",
     ],
+    "SERVICE_COLOR": ["", "green", "#fff", "#1f6f5g", "#1f6f54;", "#1f6f54\n", "1f6f54"],
+    **{
+        name: ["/", "//example.com", "javascript:alert(1)", "https://", "https://a b", "https://example.com\n"]
+        for name in ("HOME_URL", "NOT_FOUND_URL")
+    },
+    "SECURITY_CONTACT": ["security@example.com", "http://example.com", "mailto:", "mailto:a@b\nContact: x"],
 }
 
 

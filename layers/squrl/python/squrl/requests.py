@@ -1,6 +1,6 @@
 """What callers may send: models that check a request's fields, and say what is wrong with each.
 
-The API's description (docs/openapi.yaml) has these models' schemas.
+The API's description (openapi.yaml) has these models' schemas.
 """
 
 import math
