@@ -142,7 +142,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     kinds = requests | {f"{ANONYMOUS}{name}": each for name, each in limited.items()}
     counted = {name: kinds[name] for name in CALLS}
     subjects = {"redirect": direct["redirect"], "create": direct["create_new"], "unlimited create": unlimited}
-    subjects["manage"] = direct["manage_page"]
+    subjects |= {"manage": direct["manage_page"], "pages": direct["pages_home"]}
     if other:
         others = Checkout(other.resolve(), endpoint, "other-")
         counted |= {f"other {name}": others.operations(aws.url)[name] for name in ("redirect", "create_new")}
@@ -166,7 +166,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     latency = [*_latency_rows(aws, requests, 100 if quick else 1000)]
     _say("kinds of requests, and options ...")
     counting = functools.partial(operations.measure, aws=aws, started=started, warmed=warmed, batches=min(runs, 5))
-    names = ("redirect", "redirect_missed", "create_new", "create_reused", *cost.MANAGING)
+    names = ("redirect", "redirect_missed", "create_new", "create_reused", *cost.MANAGING, *cost.PAGES)
     taken = counting({name: requests[name] for name in names} | {cost.OPEN: unlimited})
     offered = operations.options_table(operations.options(own, endpoint, aws.url), taken, counting)
     setup, prices = cost.Setup.read(Stack()), cost.Prices()
@@ -186,7 +186,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
             "What each option adds": f"{offered}\n\n{tables.late_clicks(taken, setup, prices)}\n\n"
             f"{tables.moved_days(taken, setup, prices)}\n\n"
             f"No setting changes {tables.fixed(taken, setup, prices):.2f} dollars of everything.",
-            "What managing takes": tables.managing(taken, setup, prices),
+            "What managing and pages take": tables.managing(taken, setup, prices),
             "What each memory size gives": tables.memory(taken, setup, prices),
             "With more links": grown,
         },
@@ -259,7 +259,7 @@ def _latency_rows(aws: Watched, requests: Subjects, count: int) -> Iterator[Row]
     """Compare the times of single requests with what is demanded, the runtime's own included."""
     times: dict[str, list[float]] = {}
     aws.reset()
-    for name in ("create_new", "redirect", "redirect_head", "manage_stats"):
+    for name in ("create_new", "redirect", "redirect_head", "manage_stats", "pages_home"):
         with process(requests[name].function) as started:
             requests[name].ask(started)
             times[name] = [requests[name].ask(started)[1] * 1000 for _ in range(count)]
@@ -267,6 +267,7 @@ def _latency_rows(aws: Watched, requests: Subjects, count: int) -> Iterator[Row]
         yield Row(f"{label}, p95 in ms", percentile(times[name], 95), "", p95)
         yield Row(f"{label}, p99 in ms", percentile(times[name], 99), "", p99)
     yield Row("a year's statistics of a link, p95 in ms", percentile(times["manage_stats"], 95), "", 50)
+    yield Row("the web page from a started process, p95 in ms", percentile(times["pages_home"], 95))
     click = statistics.median(times["redirect"]) - statistics.median(times["redirect_head"])
     yield Row("what counting a click adds, in ms: GET less HEAD, medians", round(max(click, 0.0), 2), "", 10)
     for what, names, limit in (("reads", ("GetItem", "Query"), 10), ("writes", ("PutItem", "UpdateItem"), 15)):

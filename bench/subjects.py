@@ -176,6 +176,14 @@ class Checkout:
             "create_reused": Subject(create, _always(again), 200, first_status=201),
             "create_renewed": Subject(create, _always(renewed), 200, first_status=201),
         }
+        if "pages" in functions:
+            preview, pages = self.event("redirect/http_preview_page"), functions["pages"]
+            found |= {
+                "redirect_preview": Subject(redirect, _always(of(preview, f"{HOT}+")), 200),
+                "pages_home": Subject(pages, _always(self.event("pages/http_home")), 200),
+                "pages_qr": Subject(pages, _always(self.event("pages/http_qr")), 200),
+                "pages_png": Subject(pages, _always(self.event("pages/http_qr_png")), 200),
+            }
         return found | (self._managing(functions["manage"]) if "manage" in functions else {})
 
     def _managing(self, manage: Function) -> dict[str, Subject]:

@@ -60,8 +60,20 @@ MANAGING = {
     "manage_destination": ("a change of the destination", 1_000_000),
     "manage_bulk": ("a bulk of 100 new links", 1_000),
 }
+# What is shown to people.
+PAGES = {
+    "redirect_preview": ("a preview, as a page", 1_000_000),
+    "pages_home": ("the web page, without what it loads", 1_000_000),
+    "pages_qr": ("a QR code, as SVG", 1_000_000),
+    "pages_png": ("a QR code, as PNG", 1_000_000),
+}
 # Which function serves an operation: by what comes before "_" in its name.
-FUNCTIONS = {"redirect": "RedirectFunction", "create": "CreateUrlFunction", "manage": "ManageLinksFunction"}
+FUNCTIONS = {
+    "redirect": "RedirectFunction",
+    "create": "CreateUrlFunction",
+    "manage": "ManageLinksFunction",
+    "pages": "PagesFunction",
+}
 # The bars but the last leave these two out: everything else is functions, database, logs, metrics and traces.
 API, SENT = "API", "data sent"
 FIXED = (API, "Lambda, requests", "DynamoDB, reads", "DynamoDB, writes", SENT)  # no setting changes these
@@ -111,7 +123,7 @@ Operations = Mapping[str, Operation]
 def operations(measured: Mapping[str, Any]) -> dict[str, Operation]:
     """Read the benchmark's results, or raise a `CostError` if a figure is missing."""
     found = measured.get("operations", {})
-    if lacking := {CREATE, REDIRECT, OPEN, *MANAGING} - found.keys():
+    if lacking := {CREATE, REDIRECT, OPEN, *MANAGING, *PAGES} - found.keys():
         raise CostError(f"The measurements have no operation {', '.join(sorted(lacking))}")
     try:
         return {name: Operation(**values) for name, values in found.items()}

@@ -57,7 +57,7 @@ PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
 def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return what ``python -m bench.cost`` prints first."""
     required, quiet = (cost.bill(measured, setup, traffic, prices) for traffic in (REQUIRED, QUIET))
-    columns = [*(name for name in measured if name not in cost.MANAGING), MIX]
+    columns = [*(name for name in measured if name not in cost.MANAGING | cost.PAGES), MIX]
     rows = [(name, [*(row[each] for each in columns), quiet[name][MIX]]) for name, row in required.items()]
     for name, without in (("without API and data sent", (cost.API, SENT)), ("everything", ())):
         sums = (cost.total(required, each, without=without) for each in columns)
@@ -110,16 +110,16 @@ def moved_days(measured: Operations, setup: Setup, prices: Prices) -> str:
 
 
 def managing(measured: Operations, setup: Setup, prices: Prices) -> str:
-    """Return what a new link with a key takes, and what managing links does."""
+    """Return what a new link with a key takes, what managing links does, and what people see."""
     billed = cost.bill(measured, setup, REQUIRED, prices)
     rows = []
-    for name, (label, many) in {CREATE: ("a new link", MILLION), **cost.MANAGING}.items():
+    for name, (label, many) in {CREATE: ("a new link", MILLION), **cost.MANAGING, **cost.PAGES}.items():
         operation = measured[name]
         taken = (operation.local_ms, operation.round_trips, operation.read_units, operation.write_units)
         reckoned = round(setup.function(name).milliseconds(operation), 1)
         dollars = [cost.total(billed, name, without=each) * many / MILLION for each in ((cost.API, SENT), ())]
         rows.append([label, *map(number, [*taken, reckoned]), *(f"{each:.3f}" for each in dollars), number(many)])
-    header = ["with a key that is remembered", "ms, here", "calls in a row", "read units", "write units"]
+    header = ["with a key that is remembered, or a page", "ms, here", "calls in a row", "read units", "write units"]
     header += ["ms, reckoned", "dollars without API and data sent", "everything", "for"]
     return (
         f"Here: DynamoDB Local. Reckoned: {cost.DATABASE_MS:.0f} ms a call, processor time by the share of a core.\n\n"

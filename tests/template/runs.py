@@ -70,6 +70,7 @@ EVENTS: dict[str, list[Any]] = {
         {"method": "GET", "path": "/links/abc/stats"},
     ],
     "functions/redirect/": [events.load(name) for name in events.ANSWERS if name.startswith("redirect/")],
+    "functions/pages/": [events.load(name) for name in events.ANSWERS if name.startswith("pages/")],
     "functions/count_clicks/": [
         *(events.load(name) for name in events.BATCHES),
         *(

@@ -18,7 +18,12 @@ FUNCTIONS = {
     "ManageLinksFunction": 30,
     "RedirectFunction": 5,
     "CountClicksFunction": 30,
+    "PagesFunction": 5,
 }  # seconds
+PAGES = (
+    *("/", "/assets/{name}", "/{short_code}/qr", "/robots.txt", "/favicon.ico", "/.well-known/security.txt"),
+    *("/health", "/openapi.yaml", "/docs"),
+)
 ROUTES = {
     "CreateUrlFunction": {("post", "/create")},
     "ManageLinksFunction": {
@@ -38,6 +43,7 @@ ROUTES = {
         ("x-amazon-apigateway-any-method", "$default"),
     },
     "CountClicksFunction": set(),
+    "PagesFunction": {(method, path) for method in ("get", "head") for path in PAGES},
 }
 
 # Who reads a variable that is no setting of squrl's.

@@ -25,11 +25,12 @@ PAGE = cost.Operation(12 * SHARE, 2, 27, 0, 486, 1, 20 * 1024, 500 * SHARE)
 CHANGE = cost.Operation(12 * SHARE, 2, 1, 2, 486, 1, 1024, 500 * SHARE)
 BULK = cost.Operation(600 * SHARE, 100, 50, 300, 486, 1, 40 * 1024, 500 * SHARE)
 MANAGED = {"manage_page": PAGE, "manage_change": CHANGE, "manage_destination": CHANGE, "manage_bulk": BULK}
-EVERYTHING = {**OPERATIONS, cost.OPEN: CREATE, **MANAGED}
+SHOWN = dict.fromkeys(cost.PAGES, cost.Operation(6 * SHARE, 1, 0.5, 0, 486, 1, 4096, 500 * SHARE))
+EVERYTHING = {**OPERATIONS, cost.OPEN: CREATE, **MANAGED, **SHOWN}
 MEASURED = {"operations": {name: operation._asdict() for name, operation in EVERYTHING.items()}}
 FUNCTION = cost.Function(1024, "arm64", traced=False, log_class="STANDARD", log_days=0)
 SETUP = cost.Setup(
-    functions={"create": FUNCTION, "redirect": FUNCTION, "manage": FUNCTION},
+    functions={"create": FUNCTION, "redirect": FUNCTION, "manage": FUNCTION, "pages": FUNCTION},
     access_log_class="INFREQUENT_ACCESS",
     access_log_bytes=486,
     access_log_days=0,
