@@ -244,7 +244,7 @@ def test_given_the_environments_then_no_two_functions_share_a_service_name(templ
 
     assert len(services) == 4 * len(FUNCTIONS)
     assert all(
-        re.fullmatch("squrl-(create-url|manage-links|redirect|count-clicks)-(local|dev|staging|prod)", service)
+        re.fullmatch("squrl-(create-url|manage-links|redirect|count-clicks|pages)-(local|dev|staging|prod)", service)
         for service in services
     )
 

@@ -207,22 +207,24 @@ def result_of(alarm: dict[str, Any], **values: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("case", "refused", "requests", "creates", "redirects", "manages", "is_told"),
+    ("case", "refused", "requests", "creates", "redirects", "manages", "pages", "is_told"),
     [
-        ("throttled", 500, 2000, 500, 900, 100, True),
-        ("preflights", 0, 2000, 500, 900, 100, False),
-        ("refused by the functions", 500, 1500, 500, 900, 100, False),
-        ("refused by the managing function", 500, 500, None, None, 500, False),
-        ("preflights, and refused by the functions a little", 30, 2000, 500, 900, 100, False),
-        ("all throttled", 500, 500, None, None, None, True),
+        ("throttled", 500, 2000, 500, 900, 60, 40, True),
+        ("preflights", 0, 2000, 500, 900, 60, 40, False),
+        ("refused by the functions", 500, 1500, 500, 900, 60, 40, False),
+        ("refused by the managing function", 500, 500, None, None, 500, None, False),
+        ("refused by the pages function", 500, 500, None, None, None, 500, False),
+        ("preflights, and refused by the functions a little", 30, 2000, 500, 900, 60, 40, False),
+        ("all throttled", 500, 500, None, None, None, None, True),
     ],
 )
 def test_given_requests_then_those_that_the_gateway_throttled_are_told(
-    template, case, refused, requests, creates, redirects, manages, is_told
+    template, case, refused, requests, creates, redirects, manages, pages, is_told
 ):
     alarm = alarms(Stack(template))["ApiThrottlesAlarm"]
 
-    result = result_of(alarm, refused=refused, requests=requests, creates=creates, redirects=redirects, manages=manages)
+    counted = {"creates": creates, "redirects": redirects, "manages": manages, "pages": pages}
+    result = result_of(alarm, refused=refused, requests=requests, **counted)
 
     assert (result > alarm["Threshold"]) is is_told, case
 
@@ -305,12 +307,15 @@ def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
     assert set(statement["Principal"]["Service"]) == {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"}
 
 
+ANSWERING = {"create-url", "manage-links", "redirect", "pages"}
+
+
 @pytest.mark.parametrize(
     ("alarm", "name", "functions"),
     [
-        ("FunctionErrorsAlarm", "Errors", {"create-url", "manage-links", "redirect", "count-clicks"}),
-        ("FunctionThrottlesAlarm", "Throttles", {"create-url", "manage-links", "redirect", "count-clicks"}),
-        ("ServerErrorsAlarm", "error_count", {"create-url", "manage-links", "redirect"}),
+        ("FunctionErrorsAlarm", "Errors", {*ANSWERING, "count-clicks"}),
+        ("FunctionThrottlesAlarm", "Throttles", {*ANSWERING, "count-clicks"}),
+        ("ServerErrorsAlarm", "error_count", ANSWERING),
     ],
 )
 def test_given_an_alarm_on_functions_then_it_watches_each(template, alarm, name, functions):
@@ -423,7 +428,7 @@ def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(te
     (widget,) = (each for each in widgets(Stack(template)) if "cost" in each["title"])
     ids = [row[-1]["id"] for row in widget["metrics"] if row[-1].get("visible") is False]
     used = {
-        name: 2_000_000_000 if name in ("create", "redirect", "count", "manage") else 1_000_000 for name in ids
+        name: 2_000_000_000 if name in ("create", "redirect", "count", "manage", "page") else 1_000_000 for name in ids
     }  # ms
 
     shown_dollars = [
