@@ -8,12 +8,12 @@ from itertools import count
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, ViewportSize, sync_playwright
 
 from squrl.links import DISABLED, Kind, Link
 
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESK = ViewportSize(width=1280, height=900)
+PHONE = ViewportSize(width=390, height=844)
 _NUMBERS = count(1)
 
 # What a page would see of a broken policy, for the console doesn't tell all of it.
@@ -54,7 +54,7 @@ def visit(chromium, api_url) -> Iterator[Callable[..., Page]]:
         context = chromium.new_context(base_url=api_url, **{"viewport": DESK} | options)
         contexts.append(context)
         context.add_init_script(_REPORTS)
-        page = context.new_page()
+        page: Page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("console", listen)
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -83,7 +83,7 @@ def visit_as(visit, key) -> Callable[..., Page]:
     """Open the web page, and use the key as a person does."""
 
     def open_tab(**options: Any) -> Page:
-        page = visit("/", **options)
+        page: Page = visit("/", **options)
         page.get_by_label("Key", exact=True).fill(key)
         page.get_by_role("button", name="Use key").click()
         page.get_by_role("heading", name="Your links").wait_for()

@@ -4,7 +4,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 from local.dynamodb import engine
 from local.tables import create_tables
@@ -15,7 +15,7 @@ from tests.support.tables import Tables
 from tests.web.conftest import launch
 
 FOLDER = ROOT / "docs" / "pictures"
-SIZE = {"width": 1080, "height": 760}
+SIZE = ViewportSize(width=1080, height=760)
 SAMPLES = {
     "summer-sale": ("https://shop.example.com/sale?utm_source=flyer", "Summer sale", ("flyer", "shop"), 60),
     "jobs": ("https://careers.example.com/en/openings", "We are hiring", ("team",), 25),
