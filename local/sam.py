@@ -250,7 +250,8 @@ def _say_ready(server: BaseWSGIServer) -> None:
             is_seen_here_alone = sys.stderr.isatty() and _is_loopback(server.host)
             key = Context.admin_key if is_seen_here_alone else f'"$(cat {file})"'
             example += (
-                f"\n\nOr open {url}/ in a browser. Manage links with an admin key, there or here; it is kept in {file}:\n\n"
+                f"\n\nOr open {url}/ in a browser.\n\n"
+                f"Manage links with an admin key, which is kept in {file}:\n\n"
                 f'  KEY={key}\n  curl {url}/links -H "Authorization: Bearer $KEY"'
             )
     else:
