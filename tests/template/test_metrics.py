@@ -285,7 +285,7 @@ def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold
         if (number := re.search(r"more than ([0-9.]+) (%|ms|requests)", alarm["AlarmDescription"], re.IGNORECASE))
     }
 
-    assert len(said) == 8
+    assert len(said) == 9
     assert all(number == threshold for number, threshold in said.values())
 
 
@@ -437,4 +437,4 @@ def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(te
     ]
 
     # with 512 MB a million GB-seconds are two million seconds, here of each function
-    assert shown_dollars == pytest.approx([1 + 4 * 0.2, 4 * 13.3334, 4 * 0.125 + 5 * 0.625, 1.2 * 0.4])
+    assert shown_dollars == pytest.approx([1 + 5 * 0.2, 5 * 13.3334, 4 * 0.125 + 5 * 0.625, 1.2 * 0.4])

@@ -303,7 +303,7 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
     "an alarm that takes preflights for refusals": (
         lambda t: of(t, "ApiThrottlesAlarm")["Metrics"][0].update(Expression="requests - creates - redirects"),
         lambda t: metrics.test_given_requests_then_those_that_the_gateway_throttled_are_told(
-            t, "preflights", 0, 2000, 500, 1000, 0, is_told=False
+            t, "preflights", 0, 2000, 500, 1000, 0, 0, is_told=False
         ),
     ),
     "the table of prod deleted with its stack": (

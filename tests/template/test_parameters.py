@@ -329,7 +329,7 @@ def test_given_prod_then_samconfig_asks_before_it_changes_and_deploys_gradually(
     stack = Stack(template, **OVERRIDES["prod deploy"])
 
     assert options["confirm_changeset"] is True
-    assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 4
+    assert len(stack.of_type("AWS::CodeDeploy::DeploymentGroup")) == 5
 
 
 def test_given_prod_when_deployed_at_once_then_that_alone_differs(tmp_path):
