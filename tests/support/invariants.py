@@ -75,31 +75,34 @@ def read_answer(event: Any, answer: Any) -> tuple[int, dict[str, Any]]:
     So must each result of a bulk request.
     """
     assert len(json.dumps(answer, ensure_ascii=False).encode()) < MAX_ANSWER  # Lambda has to be able to encode it
-    status, result = answer.get("status", 200), answer
+    status, result, is_page = answer.get("status", 200), answer, False
     marks = event.keys() & _MARKS if isinstance(event, dict) else set()
     if marks:
         context = event.get("requestContext")
         is_known = isinstance(context, dict) and isinstance(context.get("http"), dict)
         assert is_known or answer["statusCode"] == _REFUSED
-        assert answer.keys() == {"statusCode", "headers", "body"}
+        assert answer.keys() - {"isBase64Encoded"} == {"statusCode", "headers", "body"}
         status, headers = answer["statusCode"], answer["headers"]
         assert all(_HEADER.fullmatch(text) for pair in headers.items() for text in pair), headers
         assert "Location" not in headers or _LOCATION.fullmatch(headers["Location"]), headers
-        is_withheld = status == 200 and headers.get("Content-Type") != _JSON
+        # A page; what the web page loads, and pictures; or, for HEAD, nothing.
+        is_page = headers.get("Content-Type") == _HTML or (status == 200 and headers.get("Content-Type") != _JSON)
         if status in (204, 301, 302, 303):
             assert (answer["body"], "Location" in headers) == ("", status != 204)
-        elif is_withheld:  # a page that says nothing of the link but its code, or for HEAD nothing
-            assert headers.get("Content-Type") == (_HTML if answer["body"] else None)
-            assert not answer["body"] or "default-src 'none'" in headers["Content-Security-Policy"]
-            assert "://" not in answer["body"]
+        elif is_page:
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers.get("Content-Type") != _HTML or "default-src 'none'" in headers["Content-Security-Policy"]
         else:
             # So that no browser reads HTML in what is repeated of a request.
             assert (headers["Content-Type"], headers["X-Content-Type-Options"]) == (_JSON, "nosniff")
-        result = {} if is_withheld else json.loads(answer["body"] or "{}")
+        result = {} if is_page else json.loads(answer["body"] or "{}")
     elif answer.keys() == {"status", "body"}:  # an operator's call
         result = answer["body"] or {}
     elif "error" not in answer:
         status = 200  # a link may have a status of its own
+    if is_page:
+        assert status in (200, 302, 400, 403, 404, 410, 429)
+        return status, {}
     for each, told in [(status, result), *((one["status"], one.get("error", {})) for one in result.get("results", []))]:
         assert each == _STATUSES[told["error"]] if "error" in told else each in (200, 201, 204, 301, 302, 303), answer
     return status, result
