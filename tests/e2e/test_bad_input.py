@@ -130,8 +130,9 @@ def test_given_requests_made_up_from_the_document_when_sent_then_it_is_true(api_
         "--url",
         api_url,
     ]
-    # Which destinations are refused is more than a schema can say; what has no route is API Gateway's to answer.
-    checks = "--exclude-checks=positive_data_acceptance,unsupported_method"
+    # Which destinations are refused is more than a schema can say; what has no route is API Gateway's to answer;
+    # a deleted link's statistics stay, and so does what is known of it.
+    checks = "--exclude-checks=positive_data_acceptance,unsupported_method,use_after_free"
     # One worker: Python 3.11 can't parse in two threads at once, which Hypothesis does.
     options = [checks, "--max-redirects=0", "--max-examples=30", "--seed=1", "--workers=1", "--no-color"]
 
