@@ -10,13 +10,13 @@ def text(results: dict[str, Any]) -> str:
     """Return all figures as Markdown."""
     runs, scaling = results["runs"], results["scaling"]
     (people, bots), (counted, bots_counted) = ([number(each) for each in side] for side in results["clicks"])
-    links, rows, used_up, click_counts, differences = map(
-        number, (*results["links"], results["used_up"], results["click_counts"], len(results["differences"]))
-    )
+    (links, rows), differences = map(number, results["links"]), number(len(results["differences"]))
+    used_up, click_counts, uncertain = (number(results[each]) for each in ("used_up", "click_counts", "uncertain"))
     reconciled = (
         f"Answered: {links} links, {people} redirects of people, {bots} of bots, {used_up} times a limit reached.\n"
         f"In the table: {rows} links, {counted} clicks on their days, {bots_counted} of bots, {click_counts} in all.\n"
-        f"Compared link by link and day by day, bots apart: {differences} differences."
+        f"Uncertain, as the functions said when the database failed: {uncertain} clicks, which may be missing.\n"
+        f"Compared link by link and day by day, bots apart: {differences} differences that this doesn't explain."
     )
     bars = [
         [bar["what"], "" if bar["measured"] is None else number(bar["measured"]), bar["required"], _met(bar["met"])]

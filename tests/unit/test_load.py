@@ -31,7 +31,7 @@ def rows(**changes):
 
 
 def test_given_a_table_that_agrees_when_reconciled_then_nothing_differs():
-    assert reconcile(ANSWERS, rows()) == []
+    assert reconcile(ANSWERS, rows(), 0) == []
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,20 @@ def test_given_a_table_that_agrees_when_reconciled_then_nothing_differs():
     ],
 )
 def test_given_a_table_with_one_fault_when_reconciled_then_it_is_named(code, wrong, message):
-    assert f"{code}: {message}" in reconcile(ANSWERS, rows(**{code: wrong}))
+    assert f"{code}: {message}" in reconcile(ANSWERS, rows(**{code: wrong}), 0)
+
+
+@pytest.mark.parametrize(("uncertain", "is_explained"), [(0, False), (1, False), (2, True)])
+def test_given_two_missing_clicks_when_so_many_were_uncertain_then_they_are_explained(uncertain, is_explained):
+    found = rows(one=row("one", {DAY: 3, NEXT: 1, None: 4}), two=row("two", {}))
+
+    assert (reconcile(ANSWERS, found, uncertain) == []) is is_explained
+
+
+def test_given_a_click_too_many_when_clicks_were_uncertain_then_it_is_named():
+    found = rows(one=row("one", {DAY: 3, NEXT: 1, None: 4}), two=row("two", {DAY: 2}))
+
+    assert reconcile(ANSWERS, found, 9) == ["two: 1 redirects answered on 2026-11-22, 2 clicks counted"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +92,7 @@ def test_given_a_table_with_one_fault_when_reconciled_then_it_is_named(code, wro
 def test_given_visitors_who_met_a_limit_when_reconciled_then_it_has_to_be_reached(clicks, differences):
     answers = Answers(LINKS, ANSWERS.clicks + Counter({("few", DAY): clicks}), Counter({"few": 3}))
 
-    assert reconcile(answers, rows(few=row("few", {DAY: clicks}, max_clicks=5))) == differences
+    assert reconcile(answers, rows(few=row("few", {DAY: clicks}, max_clicks=5)), 0) == differences
 
 
 class Table:
@@ -103,13 +116,13 @@ def test_given_the_row_of_the_secret_when_the_table_is_read_then_it_is_no_link(m
 
 
 def test_given_a_lost_and_a_double_click_when_reconciled_then_both_are_named():
-    differences = reconcile(ANSWERS, rows(one=row("one", {DAY: 3, NEXT: 1, None: 4}), two=row("two", {DAY: 2})))
+    differences = reconcile(ANSWERS, rows(one=row("one", {DAY: 3, NEXT: 1, None: 4}), two=row("two", {DAY: 2})), 0)
 
     assert [difference[:3] for difference in differences] == ["one", "two"]
 
 
 def test_given_a_link_answered_as_new_twice_when_reconciled_then_that_is_named():
-    assert reconcile(ANSWERS._replace(created=[*LINKS, LINKS[0]]), rows()) == ["one: answered with 201 2 times"]
+    assert reconcile(ANSWERS._replace(created=[*LINKS, LINKS[0]]), rows(), 0) == ["one: answered with 201 2 times"]
 
 
 def test_given_many_draws_when_counted_then_each_rank_has_its_share():
@@ -158,7 +171,7 @@ def test_given_runs_within_every_limit_when_compared_then_every_requirement_is_m
         ({"redirect": {"p95": 1.0, "p99": 100.0}}, {}, [], "redirect p99 in ms, 1 client"),
         ({}, {"errors": 1}, [], "errors, 1000 clients at once"),
         ({}, {"requests": 49_999}, [], "requests in that run"),
-        ({}, {}, ["one: lost"], "differences from the table"),
+        ({}, {}, ["one: lost"], "unexplained differences from the table"),
     ],
 )
 def test_given_one_figure_out_of_its_limit_when_compared_then_it_is_not_met(first, last, differences, what):
