@@ -29,11 +29,15 @@ def create_links(call: Call) -> Response:
 
 
 def import_links(call: Call) -> Response:
-    """Take up to a hundred links over from another product."""
+    """Take up to a hundred links over from another product; with ``?dry_run=true``, say what would come of each."""
     require(call.identity, Role.ADMIN)
-    return _each(
-        call, "links", lambda entry: _made(call, import_link, requests.read(requests.ImportRequest, _object(entry)))
-    )
+    is_dry_run = call.request.flag("dry_run")
+    use_case = partial(import_link, is_dry_run=is_dry_run)
+
+    def take(entry: object) -> Response:
+        return _made(call, use_case, requests.read(requests.ImportRequest, _object(entry)), is_dry_run=is_dry_run)
+
+    return _each(call, "links", take)
 
 
 def change_links(call: Call) -> Response:
@@ -44,11 +48,14 @@ def change_links(call: Call) -> Response:
     return _each(call, "short_codes", lambda entry: change_one(call, _code(entry), change), "set")
 
 
-def _made(call: Call, use_case: Callable[..., Shortened], request: requests.CreateRequest) -> Response:
+def _made(
+    call: Call, use_case: Callable[..., Shortened], request: requests.CreateRequest, *, is_dry_run: bool = False
+) -> Response:
     caller = Caller(call.identity, call.request.client_address, keeps_address=call.settings.store_creator_ip)
     ports = Ports(call.store, call.secrets, call.domains)
     link, created = use_case(request, caller, call.now, ports, call.rules)
-    telemetry.count(telemetry.URL_CREATION_COUNT if created else telemetry.URL_REUSE_COUNT)
+    if not is_dry_run:
+        telemetry.count(telemetry.URL_CREATION_COUNT if created else telemetry.URL_REUSE_COUNT)
     return Response(201 if created else 200, call.link(link))
 
 

@@ -93,10 +93,7 @@ def _cached_until(before: Link, after: Link, call: Call) -> str | None:
 def delete_link(call: Call) -> Response:
     """Delete one link; with ``?release=true`` its row, too."""
     require(call.identity, Role.WRITE)
-    release = call.request.query.get("release", "false")
-    if release not in {"true", "false"}:
-        raise ValidationError([{"field": "release", "message": "release must be true or false"}])
-    if release == "true":
+    if call.request.flag("release"):
         manage.release(call.short_code, call.identity, call.store)
     else:
         manage.delete(call.short_code, call.identity, call.store, call.request.revisions())

@@ -105,10 +105,9 @@ class FakeLinkStore:
 
     @staticmethod
     def _is_free(holder: Link, link: Link, now: int) -> bool:
-        has_expired = holder.status == ACTIVE and holder.has_expired(now)
         if link.kind.owner and link.custom_code:
-            is_relinquished = holder.status == DELETED and not holder.locked
-            return holder.kind.owner == link.kind.owner and (has_expired or is_relinquished)
+            return holder.is_given_up(link.kind.owner, now)
+        has_expired = holder.status == ACTIVE and holder.has_expired(now)
         return holder.kind == link.kind and has_expired and not holder.max_clicks and not link.max_clicks
 
     def find(self, kind: Kind, now: int) -> str | None:

@@ -992,6 +992,31 @@ def test_given_links_of_another_product_when_imported_then_each_is_answered(func
     assert results[2]["link"]["owner"] == "marketing"
 
 
+def test_given_an_import_when_tried_first_then_it_tells_the_same_and_changes_nothing(functions):
+    entries = [
+        {"short_code": "a", "original_url": URL},
+        {"short_code": CODE, "original_url": URL},
+        {"short_code": THEIRS, "original_url": URL},
+        {"short_code": "b", "original_url": "http://127.0.0.1/"},
+    ]
+    before = dict(functions.store.links)
+
+    tried = call(functions, "POST /links/import", BOSS_TOKEN, {"links": entries}, query={"dry_run": "true"})
+
+    assert functions.store.links == before
+    assert tried.body == call(functions, "POST /links/import", BOSS_TOKEN, {"links": entries}).body
+    assert [result["status"] for result in tried.body["results"]] == [201, 200, 409, 400]
+
+
+def test_given_a_dry_run_that_is_neither_when_imported_then_it_is_refused(functions):
+    body = {"links": [{"short_code": "a", "original_url": URL}]}
+
+    answer = call(functions, "POST /links/import", BOSS_TOKEN, body, query={"dry_run": "yes"})
+
+    assert (answer.status, answer.body["details"][0]["field"]) == (400, "dry_run")
+    assert "a" not in functions.store.links
+
+
 # Operators
 
 

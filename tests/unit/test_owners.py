@@ -252,9 +252,11 @@ def replace_address(caller: Caller) -> Caller:
 # Import
 
 
-def take_over(store: FakeLinkStore, caller: Caller = ADMIN, domains: Any = None, **fields: Any) -> Shortened:
+def take_over(
+    store: FakeLinkStore, caller: Caller = ADMIN, domains: Any = None, *, is_dry_run: bool = False, **fields: Any
+) -> Shortened:
     request = read(ImportRequest, {"original_url": URL, "short_code": "x"} | fields)
-    return import_link(request, caller, NOW, ports(store, domains), Rules())
+    return import_link(request, caller, NOW, ports(store, domains), Rules(), is_dry_run=is_dry_run)
 
 
 def test_given_a_link_of_another_product_when_imported_then_it_is_as_it_was(store):
@@ -333,6 +335,24 @@ def test_given_a_code_of_another_link_when_imported_then_it_is_a_conflict(store,
     with pytest.raises(ConflictError):
         take_over(store)
     assert store.links == {"x": holder}
+
+
+@pytest.mark.parametrize("url", [URL, "", "https://example.com/2"])
+@pytest.mark.parametrize("state", [{}, {"expires_at": NOW - 9}, {"status": DELETED}, {"status": DELETED, "locked": True}])
+@pytest.mark.parametrize("owner", ["boss", "us", None])
+def test_given_any_holder_when_an_import_is_tried_first_then_it_tells_what_comes(store, url, state, owner):
+    store.links["x"] = holder = a_link("x", **{"kind": kind(owner)._replace(original_url=url)} | state)
+
+    def outcome(**options):
+        try:
+            return take_over(store, **options).created
+        except ConflictError:
+            return None
+
+    tried = outcome(is_dry_run=True)
+
+    assert store.links == {"x": holder}
+    assert tried == outcome()
 
 
 @pytest.mark.parametrize(

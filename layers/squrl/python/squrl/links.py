@@ -130,6 +130,11 @@ class Link:
         """Tell whether the link may be followed at `now`, in Unix seconds."""
         return self.status == ACTIVE and not self.has_expired(now) and not self.is_used_up
 
+    def is_given_up(self, owner: str | None, now: int) -> bool:
+        """Tell whether the code is free for a custom code of an owner: the link was that owner's, and is over."""
+        is_over = (self.status == ACTIVE and self.has_expired(now)) or (self.status == DELETED and not self.locked)
+        return owner is not None and owner == self.kind.owner and is_over
+
     def state(self, now: int) -> str:
         """Return what a visitor would meet at `now`: the status, ``expired`` or ``used_up``."""
         if self.status != ACTIVE or self.is_live(now):

@@ -7,7 +7,7 @@ from squrl import codes, destinations
 from squrl.errors import ConflictError, Detail, Gone, InvalidUrl, RateLimitExceeded, ValidationError
 from squrl.keys import Identity, Role
 from squrl.links import ACTIVE, DELETED, DISABLED, Kind, Link, seconds, timestamp
-from squrl.ports import Claimed, ClientLimiter, DomainPolicy, LinkStore, SecretStore, Unavailable
+from squrl.ports import Claimed, ClientLimiter, DomainPolicy, HeldBy, LinkStore, SecretStore, Unavailable
 from squrl.requests import MAX_TTL_HOURS, CreateRequest, ImportRequest
 
 
@@ -151,11 +151,19 @@ def _is_shared(holder: Link, link: Link) -> bool:
     return True
 
 
-def import_link(request: ImportRequest, caller: Caller, now: int, ports: Ports, rules: destinations.Rules) -> Shortened:
+def import_link(  # noqa: PLR0913 (what `shorten` takes, and whether it is meant)
+    request: ImportRequest,
+    caller: Caller,
+    now: int,
+    ports: Ports,
+    rules: destinations.Rules,
+    *,
+    is_dry_run: bool = False,
+) -> Shortened:
     """Take a link over from another product, with its code, its times and what had been counted.
 
-    Parameters and errors are those of `shorten`. A code that leads to the same destination already is that link,
-    whatever else it has: so an import can be sent again.
+    Parameters and errors are those of `shorten`; a dry run makes nothing, and returns or raises what would come of it.
+    A code that leads to the same destination already is that link, whatever else it has: an import can be sent again.
     """
     if request.custom_code not in {None, request.short_code}:
         raise ValidationError([{"field": "custom_code", "message": "custom_code must be short_code, or absent"}])
@@ -177,7 +185,11 @@ def import_link(request: ImportRequest, caller: Caller, now: int, ports: Ports, 
     # Asked first, since a claim would take an expired link of the same owner for free, with the clicks that it has.
     holder = ports.store.get(link.short_code)
     if holder is None or holder.kind.original_url != link.kind.original_url:
-        claim = ports.store.claim(link, now)
+        claim: Claimed | HeldBy
+        if is_dry_run:
+            claim = HeldBy(holder) if holder and not holder.is_given_up(link.kind.owner, now) else Claimed(link)
+        else:
+            claim = ports.store.claim(link, now)
         if isinstance(claim, Claimed):
             return Shortened(link, created=True)
         holder = claim.link

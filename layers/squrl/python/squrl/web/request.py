@@ -117,6 +117,19 @@ class Request:
             if value is not None
         }
 
+    def flag(self, name: str) -> bool:
+        """Tell whether a parameter of the query is ``true``; it is false if absent.
+
+        Raises
+        ------
+        ValidationError
+            If it is anything else.
+        """
+        value = self.query.get(name, "false")
+        if value not in {"true", "false"}:
+            raise ValidationError([{"field": name, "message": f"{name} must be true or false"}])
+        return value == "true"
+
     @property
     def raw_query(self) -> str:
         """The query as it was sent. API Gateway's map of parameters joins repeated ones by commas; this doesn't."""

@@ -1,0 +1,5 @@
+"""`python -m cli`: `squrl` without an installation."""
+
+from .app import main
+
+main()

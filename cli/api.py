@@ -1,0 +1,267 @@
+"""How the commands reach squrl: over HTTP with a key, or by invoking the managing function with AWS credentials."""
+
+import json
+import subprocess
+import time
+import tomllib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+from .errors import Refused, Unreachable, UsageError
+
+if TYPE_CHECKING:  # each takes longer to load than the help takes to show
+    import httpx
+
+LOCAL = "local"  # the stack of this checkout
+_FUNCTION = "ManageLinksFunction"
+_CHECKOUT = Path(__file__).resolve().parents[1]
+_SECONDS = 35.0  # for an answer: API Gateway gives up after 30
+_CONNECT_SECONDS = 5.0
+_ATTEMPTS = 6
+_LONGEST_PAUSE = 20.0  # seconds
+_TOO_MANY, _UNAVAILABLE = 429, 503
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+class Answer(NamedTuple):
+    """What squrl answered.
+
+    Attributes
+    ----------
+    status : int
+        The HTTP status.
+    body : object
+        JSON; ``None`` where there is none.
+    retry_after : str
+        After how many seconds to ask again, where squrl says it.
+    """
+
+    status: int
+    body: Any
+    retry_after: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether squrl did what was asked."""
+        return self.status < 400  # noqa: PLR2004 (where errors begin)
+
+
+class Api(ABC):
+    """One squrl. `has_owner` tells whether whoever asks has an owner whose links it makes and sees; `is_operator`, whether
+    it may do what the API has no route for.
+    """
+
+    has_owner = False
+    is_operator = False
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        repeatable: bool = True,
+    ) -> Any:  # noqa: ANN401 (JSON)
+        """Return the body of the answer, as `ask` gets it.
+
+        Raises
+        ------
+        Refused
+            If squrl refuses.
+        Unreachable
+            If there is no answer, or it isn't squrl's.
+        """
+        answer = self.ask(method, path, body, query, repeatable=repeatable)
+        if not answer.is_done:
+            raise Refused(message(answer.body, answer.status))
+        return answer.body
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        repeatable: bool = True,
+    ) -> Answer:
+        """Return the answer; what is refused for the moment is asked again a few times.
+
+        Parameters
+        ----------
+        repeatable : bool
+            Whether asking twice does no harm. If not, it is asked again only if nothing was done.
+        """
+        for attempt in range(_ATTEMPTS - 1):
+            answer = self.send(method, path, body, query or {})
+            if not (answer.status == _TOO_MANY or (answer.status == _UNAVAILABLE and repeatable)):
+                return answer
+            pause(attempt, answer.retry_after)
+        return self.send(method, path, body, query or {})
+
+    @abstractmethod
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
+        """Ask once."""
+
+
+def pause(attempt: int, retry_after: str = "") -> None:
+    """Wait before asking again: as long as squrl says, else twice as long each time."""
+    asked = float(retry_after) if retry_after.isdecimal() else 0.25 * 2**attempt
+    time.sleep(min(asked, _LONGEST_PAUSE))
+
+
+def message(error: Any, status: int) -> str:  # noqa: ANN401 (JSON)
+    """Return what an error says, for people."""
+    if not isinstance(error, dict) or "message" not in error:
+        return f"squrl answered {status}"
+    return f"{error['message']} ({status})"
+
+
+class HttpApi(Api):
+    """The API at a URL.
+
+    Parameters
+    ----------
+    url : str
+        Where it is: what stands before ``/create``.
+    key : str or None
+        Whose links it is about; without one, links are created for nobody.
+    """
+
+    def __init__(self, url: str, key: str | None) -> None:
+        import httpx  # noqa: PLC0415 - see above
+
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"{url} is no address of squrl: it begins with https:// (or http:// on this machine)")
+        if key and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise UsageError(f"The key would go to {parts.hostname} for everybody on the way to read: use https://")
+        self.url = url.rstrip("/")
+        self.has_owner = key is not None
+        headers = {"User-Agent": "squrl-cli"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        timeout = httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS)
+        self._client = httpx.Client(headers=headers, timeout=timeout)  # it follows no redirect with the key
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
+        """Ask once."""
+        import httpx  # noqa: PLC0415
+
+        try:
+            response = self._client.request(method, f"{self.url}{path}", json=body, params=query)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{self.url} doesn't answer: {error or type(error).__name__}") from error
+        return Answer(response.status_code, self._body(response), response.headers.get("Retry-After", ""))
+
+    def _body(self, response: "httpx.Response") -> Any:  # noqa: ANN401 (JSON)
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError as error:
+            said = f"{self.url} answered {response.status_code} and no JSON"
+            raise Unreachable(f"{said}: is it squrl's address?") from error
+
+
+class StackApi(Api):
+    """A deployed stack's managing function, invoked with the AWS credentials of whoever asks.
+
+    Parameters
+    ----------
+    stack : str
+        CloudFormation's name of it.
+    region : str or None
+        ``None`` for that of `samconfig.toml` in this folder if it has the stack, else that of the AWS configuration.
+    """
+
+    is_operator = True
+
+    def __init__(self, stack: str, region: str | None) -> None:
+        import boto3  # noqa: PLC0415 - see above
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        configured = _configured(stack)
+        config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
+        self._stack = stack
+        try:
+            session = boto3.Session(
+                profile_name=configured.get("profile"), region_name=region or configured.get("region")
+            )
+            found = session.client("cloudformation").describe_stack_resource(
+                StackName=stack, LogicalResourceId=_FUNCTION
+            )
+            self._lambda = session.client("lambda", config=config)
+        except ClientError as error:
+            said = f"AWS refused to look for the stack {stack} in {session.region_name}"
+            raise Refused(f"{said}: {error.response['Error'].get('Message', error)}") from error
+        except BotoCoreError as error:  # no credentials, no region, no network
+            raise Unreachable(f"AWS can't be asked for the stack {stack}: {error}") from error
+        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
+        """Ask once."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            answer = self._lambda.invoke(FunctionName=self._function, Payload=_event(method, path, body, query))
+            result = answer["Payload"].read().decode()
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "TooManyRequestsException":
+                return Answer(_TOO_MANY, {"message": "Lambda has no room for another invocation"})
+            raise Refused(f"AWS refused to invoke {self._function}: {error}") from error
+        except BotoCoreError as error:
+            raise Unreachable(f"{self._function} can't be invoked: {error}") from error
+        if "FunctionError" in answer:
+            raise Unreachable(f"{self._function} failed; its log says why. {result}")
+        return _answer(result)
+
+
+class LocalApi(Api):
+    """The managing function of this checkout, with the database of `make start`."""
+
+    is_operator = True
+
+    def __init__(self) -> None:
+        here = Path.cwd()
+        found = next((each for each in (_CHECKOUT, here, *here.parents) if (each / "local/__main__.py").exists()), None)
+        if found is None or not (found / ".venv").exists():
+            raise UsageError("--local needs a checkout of squrl in which `make start` was run: change to its folder")
+        self._checkout = found
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
+        """Ask once: a process is started for it."""
+        result = subprocess.run(
+            [self._checkout / ".venv/bin/python", "-m", "local", "invoke", _FUNCTION, "--event", "-"],
+            cwd=self._checkout,
+            input=_event(method, path, body, query),
+            capture_output=True,
+            check=False,
+        )
+        if result.returncode or b'"status"' not in result.stdout:
+            output = (result.stderr + result.stdout).decode(errors="replace")
+            raise Unreachable(f"The function on this machine can't be invoked:\n{output}")
+        return _answer(result.stdout.decode())
+
+
+def _event(method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> bytes:
+    call: dict[str, Any] = {"method": method, "path": path, "query": dict(query)}
+    return json.dumps(call if body is None else call | {"body": body}).encode()
+
+
+def _answer(result: str) -> Answer:
+    answer = json.loads(result)
+    return Answer(answer["status"], answer["body"])
+
+
+def _configured(stack: str) -> dict[str, Any]:
+    """Return what `samconfig.toml` in this folder says of a stack; nothing if there is none."""
+    try:
+        environments = tomllib.loads(Path("samconfig.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    commons = [each.get("global", {}).get("parameters", {}) for each in environments.values() if isinstance(each, dict)]
+    return next((each for each in commons if each.get("stack_name") == stack), {})

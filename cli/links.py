@@ -1,0 +1,414 @@
+"""Links: make, list, look at, measure, change and take down."""
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .api import Api, message, pause
+from .errors import Refused, Stopped, UsageError
+from .options import Code, Count, Hours, as_json, connected
+from .output import bar, progress, say, show_fields, show_json, show_table
+
+BULK = 100  # links of one request
+PAGE = 100
+STDIN = "-"
+_ATTEMPTS = 5  # for the entries of a bulk request that squrl was too busy for
+_BUSY = {429, 503}
+_BEGINS_WITH_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:[0-9]+)?([/?#]|$)")
+_COLUMNS = ("short_code", "click_count", "status", "original_url", "title")
+
+Link = dict[str, Any]
+
+
+@click.command()
+@click.argument("url")
+@click.option("--code", help="The code to use, 3 to 20 letters, digits, underscores or hyphens.")
+@click.option("--ttl", type=Hours(), help="How long it lives, such as 36h, 7d or 2w.")
+@click.option(
+    "--type", "redirect_type", type=click.Choice(["301", "302"]), help="The redirect's status; 301 if absent."
+)
+@click.option("--forward", is_flag=True, help="Add a visitor's query parameters to the destination's.")
+@click.option("--max-clicks", type=Count(), help="How many people are sent on at most.")
+@click.option("--title", help="For people.")
+@click.option("--tag", "tags", multiple=True, help="For people and for filters; may be given several times.")
+@click.option("--owner", help="Whose link it is; needs an admin's key, --stack or --local.")
+@click.option("--qr", is_flag=True, help="Draw the QR code, too.")
+@as_json
+@connected
+def create(api: Api, url: str, *, code: str | None, qr: bool, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+    """Shorten a URL, and print the short one and nothing else.
+
+    A missing https:// is added. For the URL -, standard input has a URL in each line; for one that is refused, an empty
+    line is printed, so that the lines of input and output belong together.
+    """
+    wanted = {
+        "custom_code": code,
+        "ttl_hours": options["ttl"] or None,
+        "redirect_type": options["redirect_type"],
+        "forward_query": options["forward"] or None,
+        "max_clicks": options["max_clicks"] or None,
+        "title": options["title"],
+        "tags": list(options["tags"]) or None,
+        "owner": options["owner"],
+    }
+    wanted = {name: value for name, value in wanted.items() if value is not None}
+    if url == STDIN:
+        if code:
+            raise UsageError("--code is for one URL: no two can have the same code")
+        _create_all(api, wanted, qr=qr, as_json=as_json)
+        return
+    [result] = _made(api, [wanted | {"original_url": _with_scheme(url)}])
+    _show_made(_link(result), qr=qr, as_json=as_json)
+
+
+def _create_all(api: Api, wanted: Link, *, qr: bool, as_json: bool) -> None:
+    refused = 0
+    urls = (line.strip() for line in sys.stdin)
+    with _stoppable("{} lines were answered; nothing is made twice if you send them again.") as done:
+        for chunk in chunks(enumerate(urls, 1), BULK if _has_bulk(api) else 1):
+            results = _made(api, [wanted | {"original_url": _with_scheme(url)} for _, url in chunk])
+            for (number, url), result in zip(chunk, results, strict=True):
+                done()
+                if "link" in result:
+                    _show_made(result["link"], qr=qr, as_json=as_json)
+                    continue
+                refused += 1
+                say(f"line {number}: {url}: {message(result['error'], result['status'])}")
+                if not as_json:
+                    click.echo()
+    if refused:
+        raise Refused(f"{refused} of the URLs were refused")
+
+
+def _made(api: Api, entries: list[Link]) -> list[Link]:
+    """Return what came of links to be made: through the one route that works without a key, if there is none."""
+    if _has_bulk(api):
+        return bulk(api, "POST", "/links/bulk", "links", entries)
+    answers = [api.ask("POST", "/create", entry, repeatable=_is_repeatable(entry)) for entry in entries]
+    return [{"status": each.status, "link" if each.is_done else "error": each.body} for each in answers]
+
+
+def _has_bulk(api: Api) -> bool:
+    return api.has_owner or api.is_operator
+
+
+def _is_repeatable(entry: Mapping[str, Any]) -> bool:
+    """Tell whether making a link twice makes it once: one with a limit and without a code is never shared."""
+    return "max_clicks" not in entry or bool({"custom_code", "short_code"} & entry.keys())
+
+
+def _with_scheme(url: str) -> str:
+    """Add a missing https:// to what begins with a host's name."""
+    return f"https://{url}" if _BEGINS_WITH_HOST.match(url) else url
+
+
+def _show_made(link: Link, *, qr: bool, as_json: bool) -> None:
+    show_json(link) if as_json else click.echo(link["short_url"])
+    if qr:
+        _draw(link["short_url"])
+
+
+@click.command("list")
+@click.option("--q", "text", help="A part of code, destination or title, in any case.")
+@click.option("--tag", help="One of the tags.")
+@click.option("--status", type=click.Choice(["active", "expired", "used_up", "disabled", "deleted"]))
+@click.option("--url", help="The destination.")
+@click.option("--owner", help="Another owner's, or '*' for everybody's; needs an admin's key, --stack or --local.")
+@click.option("--all", "everything", is_flag=True, help="All of them; else fifty.")
+@as_json
+@connected
+def list_links(api: Api, text: str | None, *, everything: bool, as_json: bool, **filters: str | None) -> None:
+    """List links, the newest first.
+
+    Elsewhere than on a terminal, each is a line of code, clicks, status, destination and title with tabs between them.
+    With --json each is a line of JSON.
+    """
+    query = {"q": text, **filters}
+    most = None if everything else 50
+    found = pages(api, {name: value for name, value in query.items() if value}, most)
+    if as_json:
+        for link in found:
+            show_json(link)
+    else:
+        show_table(
+            ("code", "clicks", "status", "destination", "title"), ([link[n] for n in _COLUMNS] for link in found)
+        )
+
+
+def pages(api: Api, query: Mapping[str, str], most: int | None = None) -> Iterator[Link]:
+    """Yield links page by page, `most` at most; say so if there are more."""
+    left, cursor = most, None
+    while left is None or left > 0:
+        limit = PAGE if left is None else min(PAGE, left)
+        page = api.call("GET", "/links", query={**query, "limit": str(limit)} | ({"cursor": cursor} if cursor else {}))
+        yield from page["links"]
+        left = None if left is None else left - len(page["links"])
+        cursor = page["cursor"]
+        if cursor is None:
+            return
+    say("There may be more: --all shows them.")
+
+
+@click.command()
+@click.argument("code", type=Code())
+@as_json
+@connected
+def show(api: Api, code: str, *, as_json: bool) -> None:
+    """Show all that is known of a link."""
+    _show(api.call("GET", f"/links/{code}"), as_json=as_json)
+
+
+def _show(link: Link, *, as_json: bool) -> None:
+    show_json(link) if as_json else show_fields(link)
+
+
+@click.command()
+@click.argument("code", type=Code())
+@click.option("--from", "first", metavar="DAY", help="The first day, such as 2026-11-01; 29 days before the last one.")
+@click.option("--to", "last", metavar="DAY", help="The last day; today if absent. At most 400 days.")
+@as_json
+@connected
+def stats(api: Api, code: str, first: str | None, last: str | None, *, as_json: bool) -> None:
+    """Show a link's clicks by UTC day: people's as bars, bots' as a sum."""
+    window = {name: day for name, day in (("from", first), ("to", last)) if day}
+    found = api.call("GET", f"/links/{code}/stats", query=window)
+    if as_json:
+        show_json(found)
+        return
+    days = found["days"]
+    most = max(day["clicks"] for day in days)
+    width = max(shutil.get_terminal_size().columns - len(days[0]["date"]) - len(str(most)) - 4, 10)
+    for day in days:
+        click.echo(f"{day['date']}  {day['clicks']:>{len(str(most))}}  {bar(day['clicks'], most, width)}".rstrip())
+    people = found["click_count"] - found["bot_click_count"]
+    click.echo(
+        f"{sum(day['clicks'] for day in days)} from {found['from']} to {found['to']}; {people} people and "
+        f"{found['bot_click_count']} bots since the link was made"
+        + (f", {found['undated_click_count']} of them on days unknown" if found["undated_click_count"] else "")
+    )
+
+
+@click.command()
+@click.argument("code", type=Code())
+@click.option("--url", help="Another destination.")
+@click.option("--type", "redirect_type", type=click.Choice(["301", "302"]), help="The redirect's status.")
+@click.option("--forward/--no-forward", default=None, help="Whether a visitor's query parameters are passed on.")
+@click.option("--ttl", type=Hours(), help="How long it lives from now on, such as 36h, 7d or 2w; or never.")
+@click.option(
+    "--max-clicks", type=Count(), help="How many people are sent on at most, those so far among them; or none."
+)
+@click.option("--title", help="For people; '' removes it.")
+@click.option("--tag", "tags", multiple=True, help="All tags that it then has; '' removes them.")
+@as_json
+@connected
+def edit(api: Api, code: str, *, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+    """Change a link. What isn't named stays."""
+    change: Link = {}
+    for name, field in (("url", "original_url"), ("redirect_type", "redirect_type"), ("forward", "forward_query")):
+        if options[name] is not None:
+            change[field] = options[name]
+    if "original_url" in change:
+        change["original_url"] = _with_scheme(change["original_url"])
+    for name, field in (("ttl", "ttl_hours"), ("max_clicks", "max_clicks"), ("title", "title")):
+        if options[name] is not None:
+            change[field] = options[name] or None
+    if options["tags"]:
+        change["tags"] = [tag for tag in options["tags"] if tag] or None
+    if not change:
+        raise UsageError("Say what to change: `squrl edit --help` shows what can be")
+    link = api.call("PATCH", f"/links/{code}", change)
+    _show({name: value for name, value in link.items() if name != "cached_until"}, as_json=as_json)
+    _say_what_stays([link])
+
+
+_codes = click.argument("codes", metavar="CODE...", nargs=-1, required=True)
+
+
+@click.command()
+@_codes
+@as_json
+@connected
+def disable(api: Api, codes: Sequence[str], *, as_json: bool) -> None:
+    """Take links down until `squrl enable`: visitors get a 410. For -, standard input has the codes."""
+    _say_what_stays(_set_status(api, codes, "disabled", as_json=as_json))
+
+
+@click.command()
+@_codes
+@as_json
+@connected
+def enable(api: Api, codes: Sequence[str], *, as_json: bool) -> None:
+    """Bring links back that were disabled. For -, standard input has the codes."""
+    _set_status(api, codes, "active", as_json=as_json)
+
+
+def _set_status(api: Api, codes: Sequence[str], status: str, *, as_json: bool) -> list[Link]:
+    wanted, changed, refused = _all_codes(codes), list[Link](), 0
+    with _stoppable(f"{{}} of {len(wanted)} are {status}.") as done, progress(status, len(wanted)) as advance:
+        for chunk in chunks(wanted, BULK):
+            results = bulk(api, "PATCH", "/links/bulk", "short_codes", chunk, {"set": {"status": status}})
+            for code, result in zip(chunk, results, strict=True):
+                advance()
+                if "link" in result:
+                    done()
+                    changed.append(result["link"])
+                    show_json(result["link"]) if as_json else say(f"{code}: {result['link']['status']}")
+                else:
+                    refused += 1
+                    say(f"{code}: {message(result['error'], result['status'])}")
+    if refused:
+        raise Refused(f"{refused} of {len(wanted)} links were refused; the others are {status}")
+    return changed
+
+
+def _say_what_stays(links: Iterable[Link]) -> None:
+    until = max((link["cached_until"] for link in links if link.get("cached_until")), default=None)
+    if until:
+        say(f"Browsers that followed it lately may go where it led until {until}.")
+
+
+@click.command()
+@_codes
+@click.option("--release", is_flag=True, help="Remove the rows too, so that the codes are free; admins alone may.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@connected
+def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool) -> None:
+    """Delete links: visitors get a 410, the statistics stay. For -, standard input has the codes."""
+    wanted = _all_codes(codes)
+    if not yes:
+        if STDIN in codes or not sys.stdin.isatty():
+            raise UsageError("Say --yes to delete without being asked")
+        click.confirm(f"Delete {_counted(len(wanted), 'link')}? Nothing brings them back", abort=True, err=True)
+    refused = 0
+    with _stoppable(f"{{}} of {len(wanted)} are deleted.") as done, progress("deleted", len(wanted)) as advance:
+        for code in wanted:
+            try:
+                api.call("DELETE", f"/links/{code}", query={"release": "true"} if release else None)
+                done()
+                say(f"{code}: {'released' if release else 'deleted'}")
+            except Refused as error:
+                refused += 1
+                say(f"{code}: {error.message}")
+            advance()
+    if refused:
+        raise Refused(f"{refused} of {len(wanted)} links were refused; the others are deleted")
+
+
+@click.command()
+@click.argument("code", type=Code())
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="An .svg or a .png file.")
+@connected
+def qr(api: Api, code: str, output: Path | None) -> None:
+    """Draw the QR code of a short URL: in the terminal, or into a file."""
+    short_url = api.call("GET", f"/links/{code}")["short_url"]
+    if output is None:
+        _draw(short_url)
+    elif output.suffix.lower() not in {".svg", ".png"}:
+        raise UsageError(f"{output} must end in .svg or .png")
+    else:
+        _code_of(short_url).save(str(output), scale=10, border=4)
+        say(f"{output}: {short_url}")
+
+
+def _draw(short_url: str) -> None:
+    _code_of(short_url).terminal(compact=True)
+
+
+def _code_of(text: str) -> Any:  # noqa: ANN401 (segno has no types)
+    import segno  # noqa: PLC0415 - for this alone
+
+    return segno.make(text, error="m", micro=False)
+
+
+@click.command("open")
+@click.argument("code", type=Code())
+@connected
+def open_link(api: Api, code: str) -> None:
+    """Follow a link in the browser. That is a click like any other."""
+    short_url = api.call("GET", f"/links/{code}")["short_url"]
+    say(short_url)
+    if click.launch(short_url):
+        raise Refused("No browser could be started")
+
+
+def bulk(  # noqa: PLR0913, PLR0917 (a request has that many parts)
+    api: Api,
+    method: str,
+    path: str,
+    name: str,
+    entries: Sequence[Any],
+    others: Mapping[str, Any] | None = None,
+    query: Mapping[str, str] | None = None,
+) -> list[dict[str, Any]]:
+    """Return a bulk request's results, in order; entries that squrl was too busy for are sent again a few times.
+
+    Each result has a ``status``, and a ``link`` or an ``error``.
+    """
+    results: list[dict[str, Any]] = [{}] * len(entries)
+    left = list(range(len(entries)))
+    for attempt in range(_ATTEMPTS):
+        sent = [entries[each] for each in left]
+        repeatable = all(_is_repeatable(each) for each in sent if isinstance(each, dict))
+        body = {name: sent, **(others or {})}
+        answered = api.call(method, path, body, query, repeatable=repeatable)["results"]
+        for each, result in zip(left, answered, strict=True):
+            results[each] = result
+        # Of an entry that isn't repeatable, a 503 may have made the link.
+        left = [each for each in left if results[each]["status"] in (_BUSY if repeatable else {429})]
+        if not left or attempt == _ATTEMPTS - 1:
+            break
+        pause(attempt)
+    return results
+
+
+def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Yield lists of `size` items, the last one shorter."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+@contextmanager
+def _stoppable(told: str) -> Iterator[Callable[[], None]]:
+    """Count what is done, and tell it where Ctrl-C comes in the middle."""
+    count = 0
+
+    def done() -> None:
+        nonlocal count
+        count += 1
+
+    try:
+        yield done
+    except KeyboardInterrupt:
+        raise Stopped("Stopped: " + told.format(count)) from None
+
+
+def _all_codes(codes: Sequence[str]) -> list[str]:
+    """Return codes as they were given, and those of standard input in the place of a hyphen."""
+    given = [line.split("\t")[0].strip() for line in sys.stdin] if STDIN in codes else []
+    named = [*(code for code in codes if code != STDIN), *filter(None, given)]
+    read = [Code().convert(code, None, None) for code in named]
+    if not read:
+        raise UsageError("Standard input has no codes")
+    return list(dict.fromkeys(read))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number} {what}s"
+
+
+def _link(result: dict[str, Any]) -> Link:
+    if "link" not in result:
+        raise Refused(message(result["error"], result["status"]))
+    link: Link = result["link"]
+    return link
+
+
+COMMANDS = (create, list_links, show, stats, edit, disable, enable, delete, qr, open_link)

@@ -1,0 +1,129 @@
+"""What only AWS credentials allow: keys, and the domains that links may lead to."""
+
+import click
+
+from .api import Api
+from .errors import Refused
+from .options import Hours, as_json, operators
+from .output import say, show_json, show_table
+
+
+@click.group()
+def key() -> None:
+    """Make, list and revoke keys (with --stack or --local)."""
+
+
+@key.command("create")
+@click.option("--name", required=True, help="For people: what or who will use it.")
+@click.option("--owner", required=True, help="Whose links it is for: a team, a person, a system.")
+@click.option("--role", required=True, type=click.Choice(["read", "write", "admin"]), help="What it may do.")
+@click.option("--ttl", type=Hours(), default="never", help="Its lifetime, such as 36h, 7d or 2w; `never` if absent.")
+@as_json
+@operators
+def create_key(api: Api, name: str, owner: str, role: str, ttl: int, *, as_json: bool) -> None:
+    """Make a key. It is shown this once: the key alone on standard output."""
+    wanted = {"name": name, "owner": owner, "role": role, "ttl_hours": ttl or None}
+    made = api.call("POST", "/keys", wanted, repeatable=False)
+    if as_json:
+        show_json(made)
+        return
+    click.echo(made["key"])
+    until = made["expires_at"] or "it is revoked"
+    say(
+        f"This key is shown this once. Its id is {made['id']}; it is {made['owner']}'s, may {made['role']}, "
+        f"until {until}."
+    )
+
+
+@key.command("list")
+@as_json
+@operators
+def list_keys(api: Api, *, as_json: bool) -> None:
+    """List all keys, without their secrets."""
+    keys = api.call("GET", "/keys")["keys"]
+    if as_json:
+        for each in keys:
+            show_json(each)
+        return
+    names = ("id", "name", "owner", "role", "created_at", "expires_at")
+    show_table(names, ([each[name] for name in names] for each in keys))
+
+
+@key.command("revoke")
+@click.argument("id_", metavar="ID")
+@operators
+def revoke_key(api: Api, id_: str) -> None:
+    """Revoke a key: it is refused everywhere within a minute.
+
+    ID is the eight characters behind sq_; a whole key will do.
+    """
+    id_ = id_.removeprefix("sq_").partition("_")[0]
+    found = next((each for each in api.call("GET", "/keys")["keys"] if each["id"] == id_), None)
+    if found is None:  # nobody must believe that something was revoked
+        raise Refused(f"There is no key {id_}")
+    api.call("DELETE", f"/keys/{id_}")
+    say(f"Revoked: {id_}, {found['owner']}'s {found['name']}. It is refused everywhere within a minute.")
+
+
+@click.group()
+def domain() -> None:
+    """Say where links may lead (with --stack or --local).
+
+    An ENTRY is a host name, which stands for its subdomains too, an IP address, or either with the start of a path, as
+    in files.example/u/123. Links that are there already obey within a minute.
+    """
+
+
+_entries = click.argument("entries", metavar="ENTRY...", nargs=-1, required=True)
+
+
+@domain.command()
+@_entries
+@operators
+def deny(api: Api, entries: tuple[str, ...]) -> None:
+    """Let no link lead there: nobody makes one, and visitors of those that there are get a 410."""
+    api.call("PATCH", "/domains", {"denied": {"add": list(entries)}})
+    say(f"Denied: {', '.join(entries)}.")
+
+
+@domain.command()
+@_entries
+@operators
+def permit(api: Api, entries: tuple[str, ...]) -> None:
+    """Let links lead there again. Where they may lead to some domains alone, these are now among them."""
+    before = api.call("GET", "/domains")
+    change: dict[str, dict[str, list[str]]] = {"denied": {"remove": list(entries)}}
+    if before["allowed"]:
+        change["allowed"] = {"add": list(entries)}
+    if api.call("PATCH", "/domains", change) == before:  # a parent may be denied
+        raise Refused("That changed nothing: `squrl domain list` shows what is denied, by which entry")
+    say(f"Permitted: {', '.join(entries)}.")
+
+
+@domain.command()
+@_entries
+@click.option("--remove", is_flag=True, help="Take the entries off that list. An empty list permits everything again.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@operators
+def only(api: Api, entries: tuple[str, ...], *, remove: bool, yes: bool) -> None:
+    """Let links lead to these domains alone, and to those that were named so before."""
+    if not remove and not yes and not api.call("GET", "/domains")["allowed"]:
+        click.confirm("From now on links lead nowhere else, those that there are too. Go on?", abort=True, err=True)
+    lists = api.call("PATCH", "/domains", {"allowed": {"remove" if remove else "add": list(entries)}})
+    say(f"Links may lead to {', '.join(lists['allowed']) or 'all domains'}.")
+
+
+@domain.command("list")
+@as_json
+@operators
+def list_domains(api: Api, *, as_json: bool) -> None:
+    """Show the entries, and what each does."""
+    lists = api.call("GET", "/domains")
+    if as_json:
+        show_json(lists)
+        return
+    rows = [(entry, "denied") for entry in lists["denied"]] + [(entry, "permitted") for entry in lists["allowed"]]
+    show_table(("entry", "links"), rows)
+
+
+COMMANDS = (key, domain)

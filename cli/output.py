@@ -1,0 +1,86 @@
+"""What the commands show: results on standard output, everything else on standard error."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import click
+
+BAR = "█"
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def show_json(value: object) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Tell people something that is no result."""
+    click.echo(text, err=True)
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table on a terminal; elsewhere a line for each row, its fields separated by tabs."""
+    if not sys.stdout.isatty():
+        for row in rows:
+            click.echo("\t".join(_one_line(cell) for cell in row))
+        return
+    from rich.console import Console  # noqa: PLC0415 - a tenth of a second
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(_one_line(cell)) for cell in row))  # not as rich's markup
+    Console().print(table)
+
+
+def show_fields(fields: Mapping[str, Any]) -> None:
+    """Print names and values, a line each."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        click.echo(f"{name:<{width}}  {_one_line(value)}")
+
+
+def _one_line(value: object) -> str:
+    """Return a value as text that can neither end a line nor steer a terminal."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "".join(each if each.isprintable() else " " for each in text)
+
+
+def bar(value: int, most: int, width: int) -> str:
+    """Return a bar whose length is to `width` as `value` is to `most`, to an eighth of a character."""
+    eighths = round(8 * width * value / most) if most else 0
+    return (BAR * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip() or ("▏" if value else "")
+
+
+class Progress(Protocol):
+    """Shows how far something is."""
+
+    def __call__(self, step: int = 1) -> None:
+        """Show that it is so much further."""
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Progress]:
+    """Show on a terminal how far something is; show nothing where standard error isn't one."""
+    if not sys.stderr.isatty():
+        yield lambda step=1: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - a tenth of a second
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Bar(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task(what, total=total)
+        yield lambda step=1: shown.advance(task, step)

@@ -1,0 +1,195 @@
+"""Links from other products and from backups, and out of squrl again: import and export."""
+
+import csv
+import json
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from .api import Api, message
+from .errors import Refused, Stopped, UsageError
+from .exports import WRITERS
+from .formats import READERS
+from .links import BULK, bulk, pages
+from .options import as_json, connected
+from .output import progress, say, show_json
+from .rows import COLUMNS, Row, entry
+
+_MAX_BATCH = 200_000  # bytes of JSON: a request has at most 256 KB
+_OUTCOMES = {201: "new", 200: "there"}  # by the status of a result
+_REFUSED = "refused"
+
+
+class _Line(NamedTuple):
+    """A link of the file, and what is sent of it; or why nothing is."""
+
+    row: Row
+    entry: dict[str, Any] | None
+    reason: str = ""
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--from", "product", type=click.Choice(list(READERS)), required=True, help="Whose format the file has.")
+@click.option("--owner", help="Whose links they become; if absent, the file's owners', or that of the key.")
+@click.option("--dry-run", is_flag=True, help="Say what would come of it, and change nothing.")
+@click.option("--start", type=click.IntRange(1), default=1, metavar="LINE", help="Go on from this line.")
+@click.option("--refused", type=click.Path(dir_okay=False, path_type=Path), help="The file for what can't be taken.")
+@as_json
+@connected
+def import_links(api: Api, file: Path, product: str, start: int, **options: Any) -> None:  # noqa: ANN401 (options)
+    """Take links over from another product, or from `squrl export --format csv`.
+
+    Codes, times, titles, tags and expiry stay, and the clicks so far are shown apart. What can't be taken goes into
+    FILE.refused.csv with line and reason: correct it there, and import that --from csv. Everything else goes in.
+    Importing a file again changes nothing.
+    """
+    refused = options["refused"] or file.with_suffix(".refused.csv")
+    if refused.resolve() == file.resolve():
+        raise UsageError("--refused must be another file than the one that is read")
+    counts, next_line = Counter[str](), start
+    total = sum(1 for _ in _read(file, product)) if sys.stderr.isatty() else None  # for the bar
+    try:
+        with _refusals(refused, is_continued=start > 1) as refuse, progress("links", total) as advance:
+            for batch in _batches(_lines(_read(file, product), options["owner"], start)):
+                for line, outcome in _sent(api, batch, is_dry_run=options["dry_run"]):
+                    counts[outcome if outcome in _OUTCOMES.values() else _REFUSED] += 1
+                    if outcome not in _OUTCOMES.values():
+                        refuse(line.row, outcome)
+                    advance()
+                next_line = batch[-1].row.line + 1
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"Stopped before line {next_line}: {_told(counts)}. `--start {next_line}` goes on from there; from the "
+            "beginning would do no harm."
+        ) from None
+    if options["as_json"]:
+        show_json({name: counts[name] for name in (*_OUTCOMES.values(), _REFUSED)})
+    say(f"{'Nothing was changed. It would be: ' if options['dry_run'] else ''}{_told(counts)}.")
+    if counts[_REFUSED]:
+        raise Refused(f"{refused} has the refused ones with their reasons: correct them there, and import it --from csv")
+
+
+def _read(file: Path, product: str) -> Iterator[Row]:
+    """Yield a file's links; raise a `UsageError` if it isn't that product's."""
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace", newline="") as source:
+            yield from READERS[product](source)
+    except ValueError as error:
+        raise UsageError(f"{file} isn't a file of {product}'s: {error}") from error
+
+
+def _lines(rows: Iterable[Row], owner: str | None, start: int) -> Iterator[_Line]:
+    for row in rows:
+        if row.line < start:
+            continue
+        try:
+            sent = entry(row.fields | {"owner": owner} if owner else row.fields)
+        except ValueError as error:
+            yield _Line(row, None, str(error))
+        else:
+            yield _Line(row, sent)
+
+
+def _batches(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
+    """Yield as many lines at once as one request may have."""
+    batch, size = list[_Line](), 0
+    for line in lines:
+        length = len(json.dumps(line.entry))
+        if batch and (len(batch) == BULK or size + length > _MAX_BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += length
+    if batch:
+        yield batch
+
+
+def _sent(api: Api, batch: list[_Line], *, is_dry_run: bool) -> Iterator[tuple[_Line, str]]:
+    """Yield what came of each line: new, there already, or why it was refused."""
+    entries = [line.entry for line in batch if line.entry is not None]
+    query = {"dry_run": "true"} if is_dry_run else None
+    results = iter(bulk(api, "POST", "/links/import", "links", entries, query=query) if entries else ())
+    for line in batch:
+        if line.entry is None:
+            yield line, line.reason
+            continue
+        result = next(results)
+        yield line, _OUTCOMES.get(result["status"]) or message(result["error"], result["status"])
+
+
+@contextmanager
+def _refusals(file: Path, *, is_continued: bool) -> Iterator[Callable[[Row, str], None]]:
+    """Write what is refused into a file that is made when the first is; tell each, too."""
+    opened = None
+
+    def refuse(row: Row, reason: str) -> None:
+        nonlocal opened
+        if opened is None:
+            is_there = is_continued and file.exists()
+            opened = file.open("a" if is_there else "w", encoding="utf-8", newline="")
+            if not is_there:
+                csv.writer(opened).writerow((*COLUMNS, "line", "reason"))
+        csv.writer(opened).writerow((*(row.fields.get(name, "") for name in COLUMNS), row.line, reason))
+        say(f"line {row.line}: {row.fields.get('short_code', '')}: {reason}")
+
+    try:
+        yield refuse
+    finally:
+        if opened is not None:
+            opened.close()
+
+
+def _told(counts: Counter[str]) -> str:
+    return f"{counts['new']} new, {counts['there']} there already, {counts[_REFUSED]} refused"
+
+
+@click.command("export")
+@click.option("--format", "format_", type=click.Choice(list(WRITERS)), required=True)
+@click.option("--owner", help="Another owner's links, or '*' for everybody's; needs an admin's key, --stack or --local.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; else standard output.")
+@connected
+def export_links(api: Api, format_: str, owner: str | None, output: Path | None) -> None:
+    """Write all links: as a backup (csv, json, jsonl), or for a server that goes on without squrl.
+
+    `squrl import --from csv` reads csv back. nginx, netlify and s3 get the links that visitors can follow now.
+    """
+    links = pages(api, {"owner": owner} if owner else {})
+    try:
+        with _output(output) as file, progress("links") as advance:
+            summary = WRITERS[format_](_counted(links, advance), file)
+    except KeyboardInterrupt:
+        kept = f"{output} is as it was" if output else "what was printed is incomplete"
+        raise Stopped(f"Stopped: {kept}") from None
+    say(str(summary))
+
+
+def _counted(links: Iterator[dict[str, Any]], advance: Callable[[], None]) -> Iterator[dict[str, Any]]:
+    for link in links:
+        advance()
+        yield link
+
+
+@contextmanager
+def _output(file: Path | None) -> Iterator[Any]:
+    """Open standard output, or a file that gets its name once it is whole."""
+    if file is None:
+        yield sys.stdout
+        return
+    with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8", newline="") as new:
+        try:
+            yield new
+        except BaseException:
+            Path(new.name).unlink()
+            raise
+    Path(new.name).chmod(0o644)
+    Path(new.name).replace(file)
+
+
+COMMANDS = (import_links, export_links)
