@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 bin := .venv/bin
 sources := layers/squrl/python functions local cli bench tests
 
-.PHONY: help start test test-web screenshots test-deploy faults fuzz bench load lint security audit format lock build deploy delete key revoke clean
+.PHONY: help start test test-web screenshots test-deploy faults fuzz bench load lint security audit format lock build deploy delete key clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,15 +90,14 @@ delete: .venv/installed needs-environment ## Delete an environment with its data
 	@test "$(ENV)" != prod || { echo "prod is not deleted by a make command: see docs/operations.md" >&2; exit 2; }
 	$(bin)/sam delete --config-env $(ENV)
 
-key: .venv/installed environment ## Make a key: make key ENV=dev NAME=me OWNER=me ROLE=admin (TTL_HOURS; without ENV: on this machine).
+key: .venv/installed environment ## Make a key: make key ENV=dev NAME=me OWNER=me ROLE=admin (TTL=90d; without ENV: on this machine).
 	@test -n "$$NAME" -a -n "$$OWNER" -a -n "$$ROLE" || { echo "Say for whom, and what it may: \
 	make key ENV=dev NAME=me OWNER=me ROLE=read|write|admin; without ENV for this machine" >&2; exit 2; }
-	@$(bin)/python -m cli.keys make $(if $(ENV),--env $(ENV)) --name="$$NAME" --owner="$$OWNER" --role="$$ROLE" \
-		$(if $(TTL_HOURS),--ttl-hours="$$TTL_HOURS")
+	@$(bin)/squrl key create $(if $(ENV),--stack $(stack),--local) --name="$$NAME" --owner="$$OWNER" --role="$$ROLE" \
+		$(if $(TTL),--ttl="$$TTL")
 
-revoke: .venv/installed environment ## Revoke a key: make revoke ENV=dev ID=PgSLmEaK (a whole key will do; without ENV: on this machine).
-	@test -n "$$ID" || { echo "Say which key: make revoke ENV=dev ID=PgSLmEaK, the eight characters behind sq_" >&2; exit 2; }
-	@$(bin)/python -m cli.keys revoke $(if $(ENV),--env $(ENV)) -- "$$ID"
+stack = $(shell $(bin)/python -c 'import tomllib; \
+	print(tomllib.load(open("samconfig.toml", "rb"))["$(ENV)"]["global"]["parameters"]["stack_name"])')
 
 .PHONY: environment needs-environment
 environment:
@@ -109,7 +108,7 @@ needs-environment: environment
 	@test -n "$(ENV)" || { echo "Say which environment: make $(MAKECMDGOALS) ENV=dev" >&2; exit 2; }
 
 clean: ## Remove what these commands made: environment, build, local database.
-	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .local .aws-sam squrl.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "squrl needs Python 3.11 or newer; \
@@ -119,6 +118,7 @@ clean: ## Remove what these commands made: environment, build, local database.
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
 		--requirement requirements/dev.txt
+	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 # Lambda's runtime client, for `make bench`, in the Python that Lambda runs.

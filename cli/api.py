@@ -50,8 +50,14 @@ class Answer(NamedTuple):
 
 
 class Api(ABC):
-    """One squrl. `has_owner` tells whether whoever asks has an owner whose links it makes and sees; `is_operator`, whether
-    it may do what the API has no route for.
+    """One squrl.
+
+    Attributes
+    ----------
+    has_owner : bool
+        Whether whoever asks has an owner, whose links are made and seen.
+    is_operator : bool
+        Whether whoever asks may do what the API has no route for.
     """
 
     has_owner = False

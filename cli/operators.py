@@ -20,9 +20,9 @@ def key() -> None:
 @click.option("--ttl", type=Hours(), default="never", help="Its lifetime, such as 36h, 7d or 2w; `never` if absent.")
 @as_json
 @operators
-def create_key(api: Api, name: str, owner: str, role: str, ttl: int, *, as_json: bool) -> None:
+def create_key(api: Api, *, ttl: int, as_json: bool, **who: str) -> None:
     """Make a key. It is shown this once: the key alone on standard output."""
-    wanted = {"name": name, "owner": owner, "role": role, "ttl_hours": ttl or None}
+    wanted = {**who, "ttl_hours": ttl or None}
     made = api.call("POST", "/keys", wanted, repeatable=False)
     if as_json:
         show_json(made)

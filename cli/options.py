@@ -13,6 +13,7 @@ from .api import Api, HttpApi, LocalApi, StackApi
 from .errors import UsageError
 
 Command = Callable[..., Any]
+_HOURS = {"": 1, "h": 1, "d": 24, "w": 7 * 24}
 
 
 def connected(function: Command) -> Command:
@@ -35,7 +36,7 @@ def connected(function: Command) -> Command:
             raise UsageError("Only one of --profile, --stack and --local can be meant")
         if region and not stack:
             raise UsageError("--region goes with --stack")
-        return function(_connect(profile, stack, region, is_local=is_local), *arguments, **options)
+        return function(connect(profile, stack, region, is_local=is_local), *arguments, **options)
 
     return command
 
@@ -52,7 +53,8 @@ def operators(function: Command) -> Command:
     return connected(command)
 
 
-def _connect(profile: str | None, stack: str | None, region: str | None, *, is_local: bool) -> Api:
+def connect(profile: str | None, stack: str | None, region: str | None, *, is_local: bool) -> Api:
+    """Return the squrl that the options mean."""
     if stack:
         return StackApi(stack, region)
     if is_local:
@@ -80,7 +82,6 @@ class Hours(click.ParamType):
     """A lifetime: hours, days or weeks, or `never`."""
 
     name = "lifetime"
-    _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
     NEVER = 0
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
@@ -90,7 +91,7 @@ class Hours(click.ParamType):
         match = re.fullmatch("([1-9][0-9]{0,5})([hdw]?)", str(value))
         if not match:
             self.fail(f"{value!r} is no lifetime: say 36h, 7d, 2w or never", param, ctx)
-        return int(match[1]) * self._HOURS[match[2] or "h"]
+        return int(match[1]) * _HOURS[match[2]]
 
 
 class Count(click.ParamType):

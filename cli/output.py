@@ -2,9 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import click
 
@@ -63,24 +63,16 @@ def bar(value: int, most: int, width: int) -> str:
     return (BAR * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip() or ("▏" if value else "")
 
 
-class Progress(Protocol):
-    """Shows how far something is."""
-
-    def __call__(self, step: int = 1) -> None:
-        """Show that it is so much further."""
-
-
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Progress]:
+def progress(what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
     """Show on a terminal how far something is; show nothing where standard error isn't one."""
     if not sys.stderr.isatty():
-        yield lambda step=1: None
+        yield lambda: None
         return
     from rich.console import Console  # noqa: PLC0415 - a tenth of a second
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bar  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Bar(*columns, console=Console(stderr=True), transient=True) as shown:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(what, total=total)
-        yield lambda step=1: shown.advance(task, step)
+        yield lambda: shown.advance(task)

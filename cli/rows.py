@@ -1,7 +1,7 @@
 """A link as a line of text fields: what `squrl export --format csv` writes, and every import is read as.
 
-What another product left is first put into these fields as text, so that a line which can't be taken can be written out,
-corrected and imported again.
+What another product left is put into these fields as text first, so that a line which can't be taken can be written
+out, corrected and imported again.
 """
 
 import re

@@ -73,7 +73,7 @@ def import_links(api: Api, file: Path, product: str, start: int, **options: Any)
         show_json({name: counts[name] for name in (*_OUTCOMES.values(), _REFUSED)})
     say(f"{'Nothing was changed. It would be: ' if options['dry_run'] else ''}{_told(counts)}.")
     if counts[_REFUSED]:
-        raise Refused(f"{refused} has the refused ones with their reasons: correct them there, and import it --from csv")
+        raise Refused(f"{refused} has those that were refused, and why: correct them there, and import it --from csv")
 
 
 def _read(file: Path, product: str) -> Iterator[Row]:
@@ -152,7 +152,7 @@ def _told(counts: Counter[str]) -> str:
 
 @click.command("export")
 @click.option("--format", "format_", type=click.Choice(list(WRITERS)), required=True)
-@click.option("--owner", help="Another owner's links, or '*' for everybody's; needs an admin's key, --stack or --local.")
+@click.option("--owner", help="Another owner's, or '*' for everybody's; needs an admin's key, --stack or --local.")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; else standard output.")
 @connected
 def export_links(api: Api, format_: str, owner: str | None, output: Path | None) -> None:

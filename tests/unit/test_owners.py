@@ -338,7 +338,9 @@ def test_given_a_code_of_another_link_when_imported_then_it_is_a_conflict(store,
 
 
 @pytest.mark.parametrize("url", [URL, "", "https://example.com/2"])
-@pytest.mark.parametrize("state", [{}, {"expires_at": NOW - 9}, {"status": DELETED}, {"status": DELETED, "locked": True}])
+@pytest.mark.parametrize(
+    "state", [{}, {"expires_at": NOW - 9}, {"status": DELETED}, {"status": DELETED, "locked": True}]
+)
 @pytest.mark.parametrize("owner", ["boss", "us", None])
 def test_given_any_holder_when_an_import_is_tried_first_then_it_tells_what_comes(store, url, state, owner):
     store.links["x"] = holder = a_link("x", **{"kind": kind(owner)._replace(original_url=url)} | state)

@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
-from cli import api_page
+from local import api_page
 from squrl.domains import DomainLists
 from squrl.ports import Throttled, Unavailable
 from tests.support.aws import refusal
@@ -301,7 +301,7 @@ def test_given_the_description_when_asked_for_then_it_is_the_file(functions):
 
 
 def test_given_the_page_of_the_description_when_made_anew_then_nothing_changes():
-    assert api_page.PAGE.read_text() == api_page.page(), "make it anew: python -m cli.api_page"
+    assert api_page.PAGE.read_text() == api_page.page(), "make it anew: python -m local.api_page"
 
 
 def test_given_a_direct_invocation_when_answered_then_there_is_nothing_to_ask(functions):

@@ -1,4 +1,4 @@
-"""The API's description for people, made from the one for programs: ``python -m cli.api_page`` writes it anew."""
+"""The API's description for people, made from the one for programs: ``python -m local.api_page`` writes it anew."""
 
 import json
 from html import escape
