@@ -28,6 +28,10 @@ _FIELDS = {
 _COUNTED = ("click_count", "bot_click_count")
 COLUMNS = (*_FIELDS, *_COUNTED)
 _BOOLEANS = {"true": True, "false": False}
+# What the API takes of what is for people.
+MAX_TITLE = 120  # bytes of UTF-8
+MAX_TAGS = 10
+MAX_TAG = 30  # characters
 
 
 class Row(NamedTuple):
@@ -40,14 +44,17 @@ class Row(NamedTuple):
     fields : mapping of str to str
         Text by `COLUMNS`; what isn't known is absent or empty. Tags are separated by commas or bars, times are such as
         ``2026-08-23T10:30:00Z``.
+    flaw : str
+        Why the line can't be trusted, for people, if it can't be; `fields` then is what can be made of it.
     """
 
     line: int
     fields: Mapping[str, str]
+    flaw: str = ""
 
 
-def entry(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return an entry of ``POST /links/import``.
+def entry(row: Row) -> tuple[dict[str, Any], list[str]]:
+    """Return an entry of ``POST /links/import``, and what had to be cut for it, in words for people.
 
     What squrl had counted is part of its `imported_clicks`, and of a link with a limit only so many clicks are left as
     people hadn't used. One that was used up is disabled.
@@ -55,9 +62,11 @@ def entry(fields: Mapping[str, str]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If a field is nothing that it can be, or one is missing; the message is for people.
+        If the line has a flaw, a field is nothing that it can be, or one is missing; the message is for people.
     """
-    given = {name: text for name in COLUMNS if (text := (fields.get(name) or "").strip())}
+    if row.flaw:
+        raise ValueError(row.flaw)
+    given = {name: text for name in COLUMNS if (text := (row.fields.get(name) or "").strip())}
     for name in ("short_code", "original_url"):
         if name not in given:
             raise ValueError(f"{name} is missing")
@@ -70,9 +79,16 @@ def entry(fields: Mapping[str, str]) -> dict[str, Any]:
     if "max_clicks" in read and (people := max(clicks - bots, 0)):
         left = read["max_clicks"] - people
         read |= {"max_clicks": left} if left > 0 else {"status": "disabled"}
+    notes = []
+    if "title" in read and (title := _cut(read["title"])) != read["title"]:
+        read["title"] = title
+        notes.append(f"the title was cut to {MAX_TITLE} bytes")
     if "tags" in read:
-        read["tags"] = tags(read["tags"])
-    return read
+        kept, are_all = _kept_tags(read["tags"])
+        read["tags"] = kept
+        if not are_all:
+            notes.append(f"of the tags was kept: {', '.join(kept) or 'none'}")
+    return read, notes
 
 
 def tags(text: str) -> list[str]:
@@ -86,7 +102,24 @@ def fields(link: Mapping[str, Any]) -> dict[str, str]:
     return {name: _write(link[name]) for name in COLUMNS}
 
 
+def _cut(title: str) -> str:
+    encoded = title.encode()
+    if len(encoded) <= MAX_TITLE:
+        return title
+    return encoded[: MAX_TITLE - len("…".encode())].decode(errors="ignore").rstrip() + "…"
+
+
+def _kept_tags(text: str) -> tuple[list[str], bool]:
+    """Return the tags that the API takes, and whether nothing of them was lost but case and punctuation."""
+    found = tags(text)
+    kept = list(dict.fromkeys(tag[:MAX_TAG].rstrip("-") for tag in found))[:MAX_TAGS]
+    has_unreadable = any(each.strip() and not tags(each) for each in re.split(r"[,|]", text))
+    return kept, kept == found and not has_unreadable
+
+
 def _read(name: str, text: str) -> object:
+    if not _is_unicode(text):
+        raise ValueError(f"{name} has bytes that aren't UTF-8")
     kind = _FIELDS.get(name, int)
     if kind is bool:
         if text.lower() not in _BOOLEANS:
@@ -97,6 +130,14 @@ def _read(name: str, text: str) -> object:
             raise ValueError(f"{name} must be a whole number")
         return int(text)
     return text
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # lone surrogates, which stand for what couldn't be decoded
+        return False
+    return True
 
 
 def _write(value: object) -> str:
