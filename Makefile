@@ -18,16 +18,17 @@ start: .venv/installed ## Start the API on 127.0.0.1:3000 and DynamoDB on 127.0.
 test: .venv/installed .local/fuzz/installed ## Run every test: unit, integration, end to end.
 	$(bin)/python -m pytest --cov --cov-report=term --cov-fail-under=95
 
-test-web: .venv/installed chromium ## Use the pages in Chromium, as people do.
+test-web: .venv/installed chromium nginx ## Use the pages in Chromium, as people do, and exported links in nginx.
 	$(bin)/python -m pytest tests/web
 
 screenshots: .venv/installed chromium ## Make the README's pictures of the pages anew.
 	PYTHONPATH=layers/squrl/python $(bin)/python -m tests.web.screenshots
 
-.PHONY: chromium
-chromium: # Debian's, which Playwright drives
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install chromium >/dev/null; } \
-		|| { echo "Install Chromium first: sudo apt-get install chromium" >&2; exit 2; }
+.PHONY: chromium nginx
+chromium nginx: # Debian's; only root's PATH has /usr/sbin
+	@PATH="$$PATH:/usr/sbin"; command -v $@ >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get -qq update && apt-get -qq install $@ >/dev/null; } \
+		|| { echo "Install $@ first: sudo apt-get install $@" >&2; exit 2; }
 
 test-deploy: .venv/installed .local/ministack/installed ## Deploy to an emulator of AWS, and test what is there.
 	$(bin)/python -m pytest tests/deploy
