@@ -6,12 +6,13 @@ nginx, Netlify and S3 hold links that a visitor can follow now. What such a serv
 import csv
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TextIO
 from urllib.parse import quote
 
-from cli import rows
+from . import rows
 
 Link = dict[str, Any]
 
@@ -105,8 +106,17 @@ class Summary:
     def count(self, link: Link, *differences: str) -> None:
         """Count a link that was written for a server without squrl, which ends none."""
         self.written += 1
-        ends = [f"it goes on after {link['expires_at']}, when it should end"] if link["expires_at"] else []
+        ends = ["it doesn't end there"] if link["expires_at"] else []
         self.different += [Note(link["short_code"], difference) for difference in (*ends, *differences)]
+
+    def told(self) -> list[str]:
+        """Return it as sentences for people, each with up to three codes for example."""
+        sentences = [f"{self.written} written"]
+        for what, notes in (("left out", self.left_out), ("not the same there", self.different)):
+            for reason, number in Counter(note.reason for note in notes).items():
+                codes = [note.short_code for note in notes if note.reason == reason][:3]
+                sentences.append(f"{number} {what}: {reason} ({', '.join(codes)}{', ...' if number > 3 else ''})")  # noqa: PLR2004
+        return sentences
 
 
 def write_csv(links: Iterable[Link], out: TextIO) -> Summary:

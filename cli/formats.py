@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from cli.rows import COLUMNS, Row
+from .rows import COLUMNS, Row
 
 # Reads an open file: UTF-8 with or without a byte order mark, opened with newline="" and errors="surrogateescape", so
 # that a line with other bytes is refused instead of changed. Raises ValueError, in words for people, when the file as a

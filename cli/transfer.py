@@ -15,7 +15,7 @@ import click
 from .api import Api, message
 from .errors import Refused, Stopped, UsageError
 from .exports import WRITERS
-from .formats import READERS
+from .formats import CAVEATS, READERS
 from .links import BULK, bulk, pages
 from .options import as_json, connected
 from .output import progress, say, show_json
@@ -32,6 +32,7 @@ class _Line(NamedTuple):
     row: Row
     entry: dict[str, Any] | None
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @click.command("import")
@@ -62,6 +63,8 @@ def import_links(api: Api, file: Path, product: str, start: int, **options: Any)
                     counts[outcome if outcome in _OUTCOMES.values() else _REFUSED] += 1
                     if outcome not in _OUTCOMES.values():
                         refuse(line.row, outcome)
+                    elif line.notes:
+                        say(f"line {line.row.line}: {line.row.fields['short_code']}: {'; '.join(line.notes)}")
                     advance()
                 next_line = batch[-1].row.line + 1
     except KeyboardInterrupt:
@@ -69,6 +72,8 @@ def import_links(api: Api, file: Path, product: str, start: int, **options: Any)
             f"Stopped before line {next_line}: {_told(counts)}. `--start {next_line}` goes on from there; from the "
             "beginning would do no harm."
         ) from None
+    if product in CAVEATS:
+        say(CAVEATS[product])
     if options["as_json"]:
         show_json({name: counts[name] for name in (*_OUTCOMES.values(), _REFUSED)})
     say(f"{'Nothing was changed. It would be: ' if options['dry_run'] else ''}{_told(counts)}.")
@@ -79,7 +84,7 @@ def import_links(api: Api, file: Path, product: str, start: int, **options: Any)
 def _read(file: Path, product: str) -> Iterator[Row]:
     """Yield a file's links; raise a `UsageError` if it isn't that product's."""
     try:
-        with file.open(encoding="utf-8-sig", errors="replace", newline="") as source:
+        with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
             yield from READERS[product](source)
     except ValueError as error:
         raise UsageError(f"{file} isn't a file of {product}'s: {error}") from error
@@ -90,11 +95,11 @@ def _lines(rows: Iterable[Row], owner: str | None, start: int) -> Iterator[_Line
         if row.line < start:
             continue
         try:
-            sent = entry(row.fields | {"owner": owner} if owner else row.fields)
+            sent, notes = entry(row._replace(fields={**row.fields, "owner": owner}) if owner else row)
         except ValueError as error:
             yield _Line(row, None, str(error))
         else:
-            yield _Line(row, sent)
+            yield _Line(row, sent, notes=tuple(notes))
 
 
 def _batches(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
@@ -133,7 +138,7 @@ def _refusals(file: Path, *, is_continued: bool) -> Iterator[Callable[[Row, str]
         nonlocal opened
         if opened is None:
             is_there = is_continued and file.exists()
-            opened = file.open("a" if is_there else "w", encoding="utf-8", newline="")
+            opened = file.open("a" if is_there else "w", encoding="utf-8", errors="surrogateescape", newline="")
             if not is_there:
                 csv.writer(opened).writerow((*COLUMNS, "line", "reason"))
         csv.writer(opened).writerow((*(row.fields.get(name, "") for name in COLUMNS), row.line, reason))
@@ -167,7 +172,8 @@ def export_links(api: Api, format_: str, owner: str | None, output: Path | None)
     except KeyboardInterrupt:
         kept = f"{output} is as it was" if output else "what was printed is incomplete"
         raise Stopped(f"Stopped: {kept}") from None
-    say(str(summary))
+    for sentence in summary.told():
+        say(sentence)
 
 
 def _counted(links: Iterator[dict[str, Any]], advance: Callable[[], None]) -> Iterator[dict[str, Any]]:

@@ -191,7 +191,7 @@ def test_given_links_that_nobody_can_follow_when_exported_then_the_reasons_are_t
 def test_given_a_link_with_an_end_to_come_when_exported_then_it_is_named(format_):
     _, summary = export(format_, {"expires_at": "2030-01-01T00:00:00Z"})
 
-    assert summary == Summary(1, [], [Note("sale", "it goes on after 2030-01-01T00:00:00Z, when it should end")])
+    assert summary == Summary(1, [], [Note("sale", "it doesn't end there")])
 
 
 @pytest.mark.parametrize("format_", FOR_GOOD)
