@@ -1,7 +1,7 @@
 """A link as a line of text fields: what `squrl export --format csv` writes, and every import is read as.
 
-What another product left is first put into these fields as text, so that a line which can't be taken can be written out,
-corrected and imported again.
+What another product left is first put into these fields as text, so that a line which can't be taken can be written
+out, corrected and imported again.
 """
 
 import re
@@ -87,7 +87,7 @@ def entry(row: Row) -> tuple[dict[str, Any], list[str]]:
         kept, are_all = _kept_tags(read["tags"])
         read["tags"] = kept
         if not are_all:
-            notes.append(f"of the tags was kept: {', '.join(kept) or 'none'}")
+            notes.append(f"the tags became: {', '.join(kept) or 'none'}")
     return read, notes
 
 
