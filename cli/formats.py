@@ -179,7 +179,7 @@ def _tags(text: str) -> str:
     """Return tags that may be written as a list of JSON."""
     try:
         return _text(json.loads(text)) if text.startswith("[") else text
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -254,13 +254,12 @@ def _from_json(translate: _Translate, name: str, *needed: str) -> Reader:
 
     def read(file: TextIO) -> Iterator[Row]:
         try:
-            links = [link for document in _documents(file.read()) for link in _links(document, name)]
+            links = [_cells(link) for document in _documents(file.read()) for link in _links(document, name)]
         except (ValueError, RecursionError) as error:
             raise ValueError(f"expected JSON; {error}") from error
-        objects = [link if isinstance(link, dict) else {} for link in links]
-        if objects and not any(link.keys() >= set(needed) for link in objects):
-            raise ValueError(f"expected objects with {', '.join(needed)}; found {_shown(objects[0])}")
-        return (Row(number, _filled(translate(_cells(link)))) for number, link in enumerate(objects, start=1))
+        if links and not any(all(map(cells.get, needed)) for cells in links):
+            raise ValueError(f"expected objects with {', '.join(needed)}; found {_shown(links[0])}")
+        return (Row(number, _filled(translate(cells))) for number, cells in enumerate(links, start=1))
 
     return read
 
@@ -289,8 +288,8 @@ def _links(document: object, name: str) -> Iterator[object]:
         yield document
 
 
-def _cells(link: Mapping[str, object]) -> _Cells:
-    return {_plain(name): _text(value) for name, value in link.items()}
+def _cells(link: object) -> _Cells:
+    return {_plain(name): _text(value) for name, value in link.items()} if isinstance(link, dict) else {}
 
 
 def _filled(fields: Mapping[str, str]) -> dict[str, str]:

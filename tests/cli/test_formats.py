@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ def row(line, short_code, original_url, **others):
 
 
 # By sample: the rows, and of each what is otherwise in its entry (None: not in it), or what is said of it.
-EXPECTED = {
+EXPECTED: dict[str, list[tuple[Row, Any]]] = {
     "csv.csv": [
         (
             row(
@@ -341,6 +342,14 @@ def test_given_bytes_that_are_not_utf8_when_imported_then_only_that_line_is_refu
 
     assert said_of(first) == "title has bytes that aren't UTF-8"
     assert rows.entry(second)[0]["title"] == "\0B"
+
+
+@pytest.mark.parametrize("tags", ["[paid", "[" * 100_000, '["a", ["b"'])
+def test_given_tags_that_are_no_list_of_json_when_read_then_they_stay_as_they_were(tags):
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([["link", "url", "tags"], ["https://dub.sh/a", SITE, tags]])
+
+    assert [row.fields["tags"] for row in read("dub", text.getvalue())] == [tags]
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t"])
