@@ -122,7 +122,7 @@ class Summary:
 def write_csv(links: Iterable[Link], out: TextIO) -> Summary:
     """Write each link as a line that ``squrl import --from csv`` reads, under a line of `rows.COLUMNS`."""
     summary = Summary()
-    writer = csv.DictWriter(out, rows.COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(out, rows.COLUMNS)
     writer.writeheader()
     for link in _counted(links, summary):
         writer.writerow(rows.fields(link))

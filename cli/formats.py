@@ -1,7 +1,7 @@
 """What other products export, read as squrl's fields.
 
-A reader only translates. What it can't translate, such as a date, stays as it was: `cli.rows.entry` or the API then says
-what is wrong with it, and the line can be corrected. No line is left out, none ends the reading.
+A reader only translates. What it can't translate, such as a date, stays as it was: `cli.rows.entry` or the API then
+says what is wrong with it, and the line can be corrected. No line is left out, none ends the reading.
 """
 
 import csv
@@ -18,7 +18,7 @@ from .rows import COLUMNS, Row
 # that a line with other bytes is refused instead of changed. Raises ValueError, in words for people, when the file as a
 # whole isn't of that format.
 Reader = Callable[[TextIO], Iterator[Row]]
-# What a line or an object has, by its name in lower case without anything but letters and digits.
+# What a line or an object has, by its name in lower case without blanks, underscores and hyphens.
 _Cells = Mapping[str, str]
 _Translate = Callable[[_Cells], dict[str, str]]
 
@@ -90,8 +90,8 @@ def _yourls(cells: _Cells) -> dict[str, str]:
 
     Columns: keyword, url, title, timestamp, ip, clicks, as the table has them (github.com/YOURLS/YOURLS,
     includes/functions-install.php; times are UTC, includes/Config/Init.php), or those of the plugin Import Export:
-    source (``/keyword/``), target, hits (github.com/GautamGupta/YOURLS-Import-Export, fileio/csv.php). phpMyAdmin writes
-    ``NULL`` for a title that isn't there.
+    source (``/keyword/``), target, hits (github.com/GautamGupta/YOURLS-Import-Export, fileio/csv.php). phpMyAdmin
+    writes ``NULL`` for a title that isn't there.
     """
     title = _first(cells, "title")
     return {
@@ -106,8 +106,8 @@ def _yourls(cells: _Cells) -> dict[str, str]:
 def _kutt(cells: _Cells) -> dict[str, str]:
     """Translate a link of Kutt's ``GET /api/v2/links``; it has no export (github.com/thedevs-network/kutt).
 
-    An object of address, target, description, created_at, expire_in, visit_count, banned, and password, which is true or
-    false (server/utils/utils.js, sanitize.link). A link that asks for a password is disabled, as squrl can't ask.
+    An object of address, target, description, created_at, expire_in, visit_count, banned, and password, which is true
+    or false (server/utils/utils.js, sanitize.link). A link that asks for a password is disabled, as squrl can't ask.
     """
     is_shut = _first(cells, "banned") == "true" or _first(cells, "password") not in {"", "false"}
     return {
@@ -126,8 +126,8 @@ def _sink(cells: _Cells) -> dict[str, str]:
 
     An object of slug, url, title, comment, tags, createdAt and expiration in Unix seconds, redirectWithQuery, password,
     unsafe (github.com/miantiao-me/Sink, formerly ccbikai/Sink: app/components/dashboard/migrate/Export.vue and
-    shared/schemas/link.ts). A link that asks for a password, or to confirm that it is unsafe, is disabled, as squrl can't
-    ask.
+    shared/schemas/link.ts). A link that asks for a password, or to confirm that it is unsafe, is disabled, as squrl
+    can't ask.
     """
     is_shut = _first(cells, "unsafe") == "true" or bool(_first(cells, "password"))
     return {
@@ -148,7 +148,7 @@ def _first(cells: _Cells, *names: str) -> str:
 
 
 def _plain(name: str) -> str:
-    return re.sub("[^a-z0-9]", "", name.lower())
+    return re.sub("[\\s_\ufeff-]", "", name).lower()
 
 
 def _code(short_url: str) -> str:
@@ -179,7 +179,7 @@ def _tags(text: str) -> str:
     """Return tags that may be written as a list of JSON."""
     try:
         return _text(json.loads(text)) if text.startswith("[") else text
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -236,7 +236,7 @@ def _records(file: TextIO) -> Iterator[tuple[int, list[str], str]]:
         try:
             cells = next(csv.reader(lines(), delimiter=delimiter, strict=True), None)
         except csv.Error as error:
-            cells, flaw = [taken[0]], f"not a line of CSV: {error}"
+            cells, flaw = [taken[0].strip()], f"not a line of CSV: {error}"
             ahead.extendleft(reversed(taken[1:]))
             del taken[1:]
         if cells is None:
@@ -254,13 +254,12 @@ def _from_json(translate: _Translate, name: str, *needed: str) -> Reader:
 
     def read(file: TextIO) -> Iterator[Row]:
         try:
-            links = [link for document in _documents(file.read()) for link in _links(document, name)]
+            links = [_cells(link) for document in _documents(file.read()) for link in _links(document, name)]
         except (ValueError, RecursionError) as error:
             raise ValueError(f"expected JSON; {error}") from error
-        objects = [link if isinstance(link, dict) else {} for link in links]
-        if objects and not any(link.keys() >= set(needed) for link in objects):
-            raise ValueError(f"expected objects with {', '.join(needed)}; found {_shown(objects[0])}")
-        return (Row(number, _filled(translate(_cells(link)))) for number, link in enumerate(objects, start=1))
+        if links and not any(all(map(cells.get, needed)) for cells in links):
+            raise ValueError(f"expected objects with {', '.join(needed)}; found {_shown(links[0])}")
+        return (Row(number, _filled(translate(cells))) for number, cells in enumerate(links, start=1))
 
     return read
 
@@ -289,8 +288,8 @@ def _links(document: object, name: str) -> Iterator[object]:
         yield document
 
 
-def _cells(link: Mapping[str, object]) -> _Cells:
-    return {_plain(name): _text(value) for name, value in link.items()}
+def _cells(link: object) -> _Cells:
+    return {_plain(name): _text(value) for name, value in link.items()} if isinstance(link, dict) else {}
 
 
 def _filled(fields: Mapping[str, str]) -> dict[str, str]:

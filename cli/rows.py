@@ -5,6 +5,7 @@ out, corrected and imported again.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -87,13 +88,14 @@ def entry(row: Row) -> tuple[dict[str, Any], list[str]]:
         kept, are_all = _kept_tags(read["tags"])
         read["tags"] = kept
         if not are_all:
-            notes.append(f"of the tags was kept: {', '.join(kept) or 'none'}")
+            notes.append(f"the tags became: {', '.join(kept) or 'none'}")
     return read, notes
 
 
 def tags(text: str) -> list[str]:
     """Return the tags of a text, in the only form that squrl has them: lower-case letters, digits and hyphens."""
-    found = (re.sub("[^a-z0-9]+", "-", each.lower()).strip("-") for each in re.split(r"[,|]", text))
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()  # "für" is "fur"
+    found = (re.sub("[^a-z0-9]+", "-", each.lower()).strip("-") for each in re.split(r"[,|]", ascii_text))
     return list(dict.fromkeys(filter(None, found)))
 
 

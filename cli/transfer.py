@@ -39,6 +39,12 @@ class _Line(NamedTuple):
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--from", "product", type=click.Choice(list(READERS)), required=True, help="Whose format the file has.")
 @click.option("--owner", help="Whose links they become; if absent, the file's owners', or that of the key.")
+@click.option(
+    "--type",
+    "redirect_type",
+    type=click.Choice(["301", "302"]),
+    help="The redirects' status, if the file says none; 301 if absent.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would come of it, and change nothing.")
 @click.option("--start", type=click.IntRange(1), default=1, metavar="LINE", help="Go on from this line.")
 @click.option("--refused", type=click.Path(dir_okay=False, path_type=Path), help="The file for what can't be taken.")
@@ -55,10 +61,11 @@ def import_links(api: Api, file: Path, product: str, start: int, **options: Any)
     if refused.resolve() == file.resolve():
         raise UsageError("--refused must be another file than the one that is read")
     counts, next_line = Counter[str](), start
+    rows = _completed(_read(file, product), options["owner"], options["redirect_type"])
     total = sum(1 for _ in _read(file, product)) if sys.stderr.isatty() else None  # for the bar
     try:
         with _refusals(refused, is_continued=start > 1) as refuse, progress("links", total) as advance:
-            for batch in _batches(_lines(_read(file, product), options["owner"], start)):
+            for batch in _batches(_lines(rows, start)):
                 for line, outcome in _sent(api, batch, is_dry_run=options["dry_run"]):
                     counts[outcome if outcome in _OUTCOMES.values() else _REFUSED] += 1
                     if outcome not in _OUTCOMES.values():
@@ -90,12 +97,22 @@ def _read(file: Path, product: str) -> Iterator[Row]:
         raise UsageError(f"{file} isn't a file of {product}'s: {error}") from error
 
 
-def _lines(rows: Iterable[Row], owner: str | None, start: int) -> Iterator[_Line]:
+def _completed(rows: Iterable[Row], owner: str | None, redirect_type: str | None) -> Iterator[Row]:
+    """Yield rows with what the command line says of all of them."""
+    for row in rows:
+        said = {
+            "owner": owner or row.fields.get("owner"),
+            "redirect_type": row.fields.get("redirect_type") or redirect_type,
+        }
+        yield row._replace(fields={**row.fields, **{name: text for name, text in said.items() if text}})
+
+
+def _lines(rows: Iterable[Row], start: int) -> Iterator[_Line]:
     for row in rows:
         if row.line < start:
             continue
         try:
-            sent, notes = entry(row._replace(fields={**row.fields, "owner": owner}) if owner else row)
+            sent, notes = entry(row)
         except ValueError as error:
             yield _Line(row, None, str(error))
         else:
