@@ -30,6 +30,10 @@ def squrl() -> None:
     """Shorten URLs, and manage, measure, import and export short links."""
 
 
+for command in (*links.COMMANDS, *transfer.COMMANDS, *operators.COMMANDS, *login.COMMANDS):
+    squrl.add_command(command)
+
+
 @squrl.command(short_help="Print what makes a shell complete commands and options.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
@@ -43,10 +47,6 @@ def completion(shell: str) -> None:
     found = get_completion_class(shell)
     if found:
         click.echo(found(squrl, {}, "squrl", "_SQURL_COMPLETE").source())
-
-
-for command in (*links.COMMANDS, *transfer.COMMANDS, *operators.COMMANDS, *login.COMMANDS):
-    squrl.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> Any:  # noqa: ANN401 (it never returns)

@@ -1,6 +1,7 @@
 """The page of the command line, made from the commands themselves: ``python -m local.cli_page`` writes it anew."""
 
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 
 import click
@@ -56,16 +57,13 @@ def _sections(group: click.Group, path: str) -> Iterator[str]:
 def _section(command: click.Command, path: str) -> str:
     context = click.Context(command, info_name=path, terminal_width=_WIDTH, max_content_width=_WIDTH)
     usage = " ".join(command.collect_usage_pieces(context))
-    text = (command.help or "").strip().replace("\n\n", "\n\n")
+    text = cleandoc(command.help or "")
     records = [
         parameter.get_help_record(context)
         for parameter in command.get_params(context)
         if isinstance(parameter, click.Option) and not set(parameter.opts) & _EXPLAINED
     ]
-    rows = [
-        f"| `{name.replace('|', chr(92) + '|')}` | {text.replace('|', chr(92) + '|')} |"
-        for name, text in filter(None, records)
-    ]
+    rows = ["| `{}` | {} |".format(*(text.replace("|", r"\|") for text in record)) for record in records if record]
     options = ["", "| option | |", "|---|---|", *rows] if rows else []
     return "\n".join([f"## `{path}`", "", f"`{path} {usage}`", "", text, *options, ""])
 

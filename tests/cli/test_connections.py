@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner
 
 from cli import app
-from tests.support.functions import Functions
+from tests.support.functions import ROOT, Functions
 
 STACK, FUNCTION = "squrl-dev", "squrl-manage-links-dev"
 KEY = "sq_Writer01_secret"
@@ -303,3 +303,21 @@ def test_given_the_help_when_shown_then_nothing_slow_is_loaded():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("missing", ["NAME", "OWNER", "ROLE"])
+def test_given_a_missing_argument_when_make_key_runs_then_its_use_is_said(missing):
+    variables = {"NAME": "me", "OWNER": "me", "ROLE": "admin", "ENV": "dev"}
+    del variables[missing]
+
+    result = subprocess.run(
+        ["/usr/bin/env", "make", "--old-file=.venv/installed", "key"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin"} | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 2
+    assert "make key ENV=dev NAME=me OWNER=me ROLE=" in result.stderr

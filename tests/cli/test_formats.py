@@ -96,7 +96,7 @@ EXPECTED: dict[str, list[tuple[Row, Any]]] = {
                 created_at="2024-03-31T00:30:00Z",
                 imported_clicks="42",
             ),
-            {"tags": ["press-kit", "f-r-alle"], "imported_clicks": 42},
+            {"tags": ["press-kit", "fur-alle"], "imported_clicks": 42},
         ),
         (row(4, "a/b", "/path", created_at="soon", imported_clicks="0"), {"imported_clicks": 0}),
         (row(6, "old", "/old", created_at="2024-03-31T00:30:00Z"), {}),
