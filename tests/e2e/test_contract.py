@@ -724,3 +724,47 @@ def test_given_odd_headers_when_created_then_it_is_answered_all_the_same(api, ur
     answer = api.request("POST", "/create", data=json.dumps({"original_url": url}), headers=headers)
 
     assert answer.status_code == 201
+
+
+# What people see
+
+
+def test_given_a_link_when_previewed_then_it_is_shown_and_nothing_is_counted(api, tables, put):
+    link = put(kind=Kind("https://example.com/where?a=1", "301", None))
+
+    as_json, as_page = api.get(f"{link.short_code}+"), api.get(f"{link.short_code}+", Accept="text/html")
+    probed = api.head(f"{link.short_code}+")
+
+    assert as_json.json()["original_url"] == "https://example.com/where?a=1"
+    assert "https://example.com/where?a=1" in as_page.text
+    assert as_page.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert (probed.status_code, probed.content) == (200, b"")
+    assert tables.get(link.short_code) == link
+
+
+@pytest.mark.parametrize("path", ["no-such-link", "no-such-link+", "no-such-link/qr", "no/such/path"])
+def test_given_nothing_there_when_a_browser_asks_then_it_gets_a_page_and_others_json(api, path):
+    page, other = api.get(path, Accept="text/html,*/*;q=0.8"), api.get(path, Accept="application/json")
+
+    assert (page.status_code, other.status_code) == (404, 404)
+    assert page.text.startswith("<!doctype html>")
+    assert other.json()["error"] == "NotFound"
+    assert page.headers["Vary"] == other.headers["Vary"] == "Accept"
+
+
+def test_given_a_link_when_its_qr_code_is_asked_for_then_it_is_a_picture_and_counts_nothing(api, tables, put):
+    link = put()
+
+    svg, png = (api.request("GET", f"/{link.short_code}/qr{query}") for query in ("", "?format=png&size=100"))
+
+    assert (svg.headers["Content-Type"], png.headers["Content-Type"]) == ("image/svg+xml", "image/png")
+    assert png.content.startswith(b"\x89PNG")
+    assert tables.get(link.short_code) == link
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/openapi.yaml", "/robots.txt", "/favicon.ico", "/health"])
+def test_given_what_browsers_and_crawlers_ask_for_when_fetched_then_it_is_there(api, path):
+    answer = api.request("GET", path)
+
+    assert answer.status_code == 200
+    assert len(answer.content) < 60 * 1024

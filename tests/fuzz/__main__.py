@@ -46,6 +46,7 @@ _WORD = re.compile(r"(\w+)")
 
 functions = invariants.CheckedFunctions()
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
+PREVIEW, QR = events.load("redirect/http_preview.json"), events.load("pages/http_qr.json")
 FORWARDING, WITHHELD = (events.load(f"redirect/http_{name}.json") for name in ("forward_query", "withheld"))
 MANAGE = {
     name: events.load(f"manage_links/http_{name}.json")
@@ -70,12 +71,16 @@ def event(octets: bytes) -> None:
         WITHHELD | {"headers": {"sec-purpose": text}},
     )[sum(octets) % 3]
     functions.invoke("redirect", visit)
+    functions.invoke("redirect", PREVIEW | {"headers": {"accept": text}})
+    functions.invoke(
+        "pages", QR | {"queryStringParameters": {("format", "size", "margin", "level")[sum(octets) % 4]: text}}
+    )
     functions.invoke("create_url", CREATE | {"body": base64.b64encode(octets).decode(), "isBase64Encoded": True})
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return  # Lambda's own runtime refuses it
-    for name in ("create_url", "redirect", "manage_links"):
+    for name in ("create_url", "redirect", "manage_links", "pages"):
         functions.invoke(name, value)
 
 
@@ -108,7 +113,7 @@ def code(octets: bytes) -> None:
     may_be = bool(invariants.CODE.fullmatch(text)) and not codes.is_reserved(text)
     taken = {link.short_code for link in events.LINKS}
     assert status == (409 if text in taken else 200 if may_be else 400)
-    copied = text.rstrip(BEHIND_CODE)
+    copied = text.rstrip(BEHIND_CODE).removesuffix("+")
     for asked, followed in (
         (text, {"short_code": text}),
         (copied, REDIRECT | {"pathParameters": {"short_code": text}}),

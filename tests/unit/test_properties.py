@@ -12,7 +12,7 @@ from squrl.links import Kind
 from tests.support import events
 from tests.support.invariants import CODE, CheckedFunctions, check_destination, is_public
 
-FUNCTIONS = ("create_url", "redirect", "manage_links")
+FUNCTIONS = ("create_url", "redirect", "manage_links", "pages")
 SAMPLES = [(name.partition("/")[0], events.load(name)) for name in events.ANSWERS]
 CREATE, REDIRECT = events.load("create_url/http.json"), events.load("redirect/http.json")
 
