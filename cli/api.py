@@ -22,7 +22,7 @@ _SECONDS = 35.0  # for an answer: API Gateway gives up after 30
 _CONNECT_SECONDS = 5.0
 _ATTEMPTS = 6
 _LONGEST_PAUSE = 20.0  # seconds
-_TOO_MANY, _UNAVAILABLE = 429, 503
+_NO_CONTENT, _TOO_MANY, _UNAVAILABLE = 204, 429, 503
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -163,11 +163,11 @@ class HttpApi(Api):
         return Answer(response.status_code, self._body(response), response.headers.get("Retry-After", ""))
 
     def _body(self, response: "httpx.Response") -> Any:  # noqa: ANN401 (JSON)
-        if not response.content:
+        if response.status_code == _NO_CONTENT:
             return None
         try:
             return response.json()
-        except ValueError as error:
+        except ValueError as error:  # another server's page, or its redirect
             said = f"{self.url} answered {response.status_code} and no JSON"
             raise Unreachable(f"{said}: is it squrl's address?") from error
 

@@ -111,7 +111,7 @@ EXPECTED: dict[str, list[tuple[Row, Any]]] = {
                 created_at="2024-05-05T10:00:00Z",
                 imported_clicks="77",
             ),
-            {"tags": ["ffentlich", "q1-sales"], "imported_clicks": 77},
+            {"tags": ["offentlich", "q1-sales"], "imported_clicks": 77},
         ),
         (
             row(
