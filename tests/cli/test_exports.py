@@ -158,10 +158,11 @@ def test_given_each_kind_of_link_when_written_for_s3_then_what_differs_is_named(
 
 def test_given_objects_for_s3_when_held_to_awss_own_model_then_they_are_requests():
     text, _ = export("s3", {}, *({"original_url": url} for url in HOSTILE))
-    model = botocore.session.Session().get_service_model("s3").operation_model("PutObject").input_shape
+    request = botocore.session.Session().get_service_model("s3").operation_model("PutObject").input_shape
+    assert request
 
     for line in text.splitlines():
-        report = ParamValidator().validate({"Bucket": "go.example.com"} | json.loads(line), model)
+        report = ParamValidator().validate({"Bucket": "go.example.com"} | json.loads(line), request)
         assert not report.has_errors(), report.generate_report()
 
 
