@@ -34,7 +34,7 @@ for command in (*links.COMMANDS, *transfer.COMMANDS, *operators.COMMANDS, *login
     squrl.add_command(command)
 
 
-@squrl.command(short_help="Print what makes a shell complete commands and options.")
+@squrl.command(short_help="Print what makes a shell complete commands.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes a shell complete commands and options.

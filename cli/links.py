@@ -176,7 +176,10 @@ def _show(link: Link, *, as_json: bool) -> None:
 @as_json
 @connected
 def stats(api: Api, code: str, first: str | None, last: str | None, *, as_json: bool) -> None:
-    """Show a link's clicks by UTC day: people's as bars, bots' as a sum."""
+    """Show a link's clicks by day.
+
+    Days are UTC. People are bars, bots a sum.
+    """
     window = {name: day for name, day in (("from", first), ("to", last)) if day}
     found = api.call("GET", f"/links/{code}/stats", query=window)
     if as_json:
@@ -236,7 +239,10 @@ _codes = click.argument("codes", metavar="CODE...", nargs=-1, required=True)
 @as_json
 @connected
 def disable(api: Api, codes: Sequence[str], *, as_json: bool) -> None:
-    """Take links down until `squrl enable`: visitors get a 410. For -, standard input has the codes."""
+    """Take links down for a while: visitors get a 410.
+
+    `squrl enable` brings them back. For -, standard input has the codes.
+    """
     _say_what_stays(_set_status(api, codes, "disabled", as_json=as_json))
 
 
@@ -280,7 +286,10 @@ def _say_what_stays(links: Iterable[Link]) -> None:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @connected
 def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool) -> None:
-    """Delete links: visitors get a 410, the statistics stay. For -, standard input has the codes."""
+    """Delete links for good: visitors get a 410.
+
+    Destination, title and tags are erased, statistics stay. For -, standard input has the codes.
+    """
     wanted = _all_codes(codes)
     if not yes:
         if STDIN in codes or not sys.stdin.isatty():
@@ -306,7 +315,7 @@ def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool) -> None:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="An .svg or a .png file.")
 @connected
 def qr(api: Api, code: str, output: Path | None) -> None:
-    """Draw the QR code of a short URL: in the terminal, or into a file."""
+    """Draw a short URL's QR code, here or into a file."""
     short_url = api.call("GET", f"/links/{code}")["short_url"]
     if output is None:
         _draw(short_url)

@@ -19,9 +19,10 @@ _name = click.option(
 @click.argument("url")
 @_name
 def login(url: str, profile: str) -> None:
-    """Keep the address of a squrl, and a key for it, which is asked for.
+    """Keep squrl's address, and a key.
 
-    The key can come from standard input as well. Without one, where anybody may create, links are created for nobody.
+    The key is asked for. It can come from standard input as well. Without one, where anybody may create, links are
+    created for nobody.
     """
     if not re.fullmatch("[A-Za-z0-9_.-]{1,50}", profile):
         raise UsageError("A profile's name is of letters, digits, dots, underscores and hyphens")

@@ -51,10 +51,11 @@ class _Line(NamedTuple):
 @as_json
 @connected
 def import_links(api: Api, file: Path, product: str, start: int, **options: Any) -> None:  # noqa: ANN401 (options)
-    """Take links over from another product, or from `squrl export --format csv`.
+    """Take links over from another product.
 
-    Codes, times, titles, tags and expiry stay, and the clicks so far are shown apart. What can't be taken goes into
-    FILE.refused.csv with line and reason: correct it there, and import that --from csv. Everything else goes in.
+    `--from csv` takes what `squrl export --format csv` wrote. Codes, times, titles, tags and expiry stay, and the clicks
+    so far are shown apart. What can't be taken goes into FILE.refused.csv with line and reason: correct it there, and
+    import that --from csv. Everything else goes in.
     Importing a file again changes nothing.
     """
     refused = options["refused"] or file.with_suffix(".refused.csv")
@@ -178,9 +179,11 @@ def _told(counts: Counter[str]) -> str:
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="The file; else standard output.")
 @connected
 def export_links(api: Api, format_: str, owner: str | None, output: Path | None) -> None:
-    """Write all links: as a backup (csv, json, jsonl), or for a server that goes on without squrl.
+    """Write all links, for a backup or another server.
 
-    `squrl import --from csv` reads csv back. nginx, netlify and s3 get the links that visitors can follow now.
+    csv, json and jsonl have all that squrl tells of them; `squrl import --from csv` reads csv back. nginx, netlify and
+    s3 are for a server that goes on without squrl, and have the links that visitors can follow now. What is left out,
+    or isn't the same there, is said.
     """
     links = pages(api, {"owner": owner} if owner else {})
     try:

@@ -64,7 +64,7 @@ def test_given_no_links_when_exported_then_each_format_is_whole():
     texts = {name: export(name)[0] for name in WRITERS}
 
     assert {export(name)[1].written for name in WRITERS} == {0}
-    assert texts["csv"] == ",".join(rows.COLUMNS) + "\n"
+    assert texts["csv"] == ",".join(rows.COLUMNS) + "\r\n"
     assert json.loads(texts["json"]) == []
     assert texts["jsonl"] == texts["s3"] == ""
     assert lines_of(texts["netlify"]) == links_of_nginx(texts["nginx"]) == []
