@@ -53,8 +53,8 @@ class _Line(NamedTuple):
 def import_links(api: Api, file: Path, product: str, start: int, **options: Any) -> None:  # noqa: ANN401 (options)
     """Take links over from another product.
 
-    `--from csv` takes what `squrl export --format csv` wrote. Codes, times, titles, tags and expiry stay, and the clicks
-    so far are shown apart. What can't be taken goes into FILE.refused.csv with line and reason: correct it there, and
+    `--from csv` takes what `squrl export --format csv` wrote. Codes, times, titles, tags and expiry stay, and clicks so
+    far are shown apart. What can't be taken goes into FILE.refused.csv with line and reason: correct it there, and
     import that --from csv. Everything else goes in.
     Importing a file again changes nothing.
     """
