@@ -1,6 +1,7 @@
 """How the commands reach squrl: over HTTP with a key, or by invoking the managing function with AWS credentials."""
 
 import json
+import os
 import subprocess
 import time
 import tomllib
@@ -58,7 +59,11 @@ class Api(ABC):
         Whether whoever asks has an owner, whose links are made and seen.
     is_operator : bool
         Whether whoever asks may do what the API has no route for.
+    url : str
+        What short URLs begin with, where squrl itself doesn't know it.
     """
+
+    url: str
 
     has_owner = False
     is_operator = False
@@ -197,16 +202,18 @@ class StackApi(Api):
             session = boto3.Session(
                 profile_name=configured.get("profile"), region_name=region or configured.get("region")
             )
-            found = session.client("cloudformation").describe_stack_resource(
-                StackName=stack, LogicalResourceId=_FUNCTION
-            )
+            cloudformation = session.client("cloudformation")
+            found = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=_FUNCTION)
             self._lambda = session.client("lambda", config=config)
+            [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
         except ClientError as error:
             said = f"AWS refused to look for the stack {stack} in {session.region_name}"
             raise Refused(f"{said}: {error.response['Error'].get('Message', error)}") from error
         except BotoCoreError as error:  # no credentials, no region, no network
             raise Unreachable(f"AWS can't be asked for the stack {stack}: {error}") from error
         self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
+        self.url = outputs["ApiUrl"].rstrip("/")
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
@@ -237,6 +244,7 @@ class LocalApi(Api):
         if found is None or not (found / ".venv").exists():
             raise UsageError("--local needs a checkout of squrl in which `make start` was run: change to its folder")
         self._checkout = found
+        self.url = f"http://127.0.0.1:{os.environ.get('PORT', '3000')}"  # what `make start` listens to
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once: a process is started for it."""

@@ -65,7 +65,7 @@ def create(api: Api, url: str, *, code: str | None, qr: bool, as_json: bool, **o
         _create_all(api, wanted, qr=qr, as_json=as_json)
         return
     [result] = _made(api, [wanted | {"original_url": _with_scheme(url)}])
-    _show_made(_link(result), qr=qr, as_json=as_json)
+    _show_made(api, _link(result), qr=qr, as_json=as_json)
 
 
 def _create_all(api: Api, wanted: Link, *, qr: bool, as_json: bool) -> None:
@@ -77,7 +77,7 @@ def _create_all(api: Api, wanted: Link, *, qr: bool, as_json: bool) -> None:
             for (number, url), result in zip(chunk, results, strict=True):
                 done()
                 if "link" in result:
-                    _show_made(result["link"], qr=qr, as_json=as_json)
+                    _show_made(api, result["link"], qr=qr, as_json=as_json)
                     continue
                 refused += 1
                 say(f"line {number}: {url}: {message(result['error'], result['status'])}")
@@ -109,10 +109,15 @@ def _with_scheme(url: str) -> str:
     return f"https://{url}" if _BEGINS_WITH_HOST.match(url) else url
 
 
-def _show_made(link: Link, *, qr: bool, as_json: bool) -> None:
-    show_json(link) if as_json else click.echo(link["short_url"])
+def _show_made(api: Api, link: Link, *, qr: bool, as_json: bool) -> None:
+    show_json(link) if as_json else click.echo(_short_url(api, link))
     if qr:
-        _draw(link["short_url"])
+        _draw(_short_url(api, link))
+
+
+def _short_url(api: Api, link: Link) -> str:
+    """Return a link's short URL, which a stack without a domain of its own doesn't know when it is invoked directly."""
+    return link["short_url"] or f"{api.url}/{link['short_code']}"
 
 
 @click.command("list")
@@ -316,7 +321,7 @@ def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool) -> None:
 @connected
 def qr(api: Api, code: str, output: Path | None) -> None:
     """Draw a short URL's QR code, here or into a file."""
-    short_url = api.call("GET", f"/links/{code}")["short_url"]
+    short_url = _short_url(api, api.call("GET", f"/links/{code}"))
     if output is None:
         _draw(short_url)
     elif output.suffix.lower() not in {".svg", ".png"}:
@@ -341,7 +346,7 @@ def _code_of(text: str) -> Any:  # noqa: ANN401 (segno has no types)
 @connected
 def open_link(api: Api, code: str) -> None:
     """Follow a link in the browser. That is a click like any other."""
-    short_url = api.call("GET", f"/links/{code}")["short_url"]
+    short_url = _short_url(api, api.call("GET", f"/links/{code}"))
     say(short_url)
     if click.launch(short_url):
         raise Refused("No browser could be started")

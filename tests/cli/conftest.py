@@ -34,6 +34,7 @@ class InMemory(Api):
         self.sent: list[tuple[str, str, Any]] = []
         self.failures: list[Answer | BaseException] = []
         self.is_operator = False
+        self.url = "https://go.example.com"
 
     @property
     def has_owner(self) -> bool:  # type: ignore[override]

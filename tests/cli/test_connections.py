@@ -212,6 +212,10 @@ class Aws:
         assert named == {"StackName": STACK, "LogicalResourceId": "ManageLinksFunction"}
         return {"StackResourceDetail": {"PhysicalResourceId": FUNCTION}}
 
+    def describe_stacks(self, **named):
+        assert named == {"StackName": STACK}
+        return {"Stacks": [{"Outputs": [{"OutputKey": "ApiUrl", "OutputValue": "https://api.example.com"}]}]}
+
     def invoke(self, **arguments):
         assert arguments["FunctionName"] == FUNCTION
         answer = self.functions.invoke("manage_links", json.loads(arguments["Payload"]), remaining_ms=30_000)
@@ -246,6 +250,12 @@ def test_given_a_folder_without_samconfig_when_a_stack_is_asked_then_awss_region
 
     run("list", "--stack", STACK)
     assert aws.regions == ["eu-central-1"]
+
+
+def test_given_a_stack_without_a_domain_when_shortened_then_the_short_url_begins_with_the_apis(aws):
+    result = run("https://example.com/new", "--stack", STACK)
+
+    assert result.stdout.startswith("https://api.example.com/")
 
 
 MISSING = ClientError({"Error": {"Code": "ValidationError", "Message": "Stack 'squrl-dev' does not exist"}}, "Describe")
