@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 BAR = "█"
+_LONG = {"destination", "title", "name"}  # columns that are cut where a terminal is too narrow
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -34,9 +35,9 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column, overflow="ellipsis", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(_one_line(cell)) for cell in row))  # not as rich's markup
+        table.add_column(column, no_wrap=column not in _LONG)
+    for row in rows:  # as texts: rich would read markup in a title
+        table.add_row(*(Text(_one_line(cell), no_wrap=True, overflow="ellipsis") for cell in row))
     Console().print(table)
 
 

@@ -63,7 +63,7 @@ def import_links(api: Api, file: Path, product: str, start: int, **options: Any)
         raise UsageError("--refused must be another file than the one that is read")
     counts, next_line = Counter[str](), start
     rows = _completed(_read(file, product), options["owner"], options["redirect_type"])
-    total = sum(1 for _ in _read(file, product)) if sys.stderr.isatty() else None  # for the bar
+    total = sum(row.line >= start for row in _read(file, product)) if sys.stderr.isatty() else None  # for the bar
     try:
         with _refusals(refused, is_continued=start > 1) as refuse, progress("links", total) as advance:
             for batch in _batches(_lines(rows, start)):

@@ -62,14 +62,15 @@ def see_asset(request: Request, _invocation: Invocation) -> Response:
 
 def see_qr_code(request: Request, invocation: Invocation) -> Response:
     """Return a link's short URL as a QR code, and count nothing."""
-    from squrl.web.qr import qr_code  # noqa: PLC0415 (most requests need none)
+    from squrl.web import qr  # noqa: PLC0415 (most requests need none)
 
+    wanted = qr.Look.read(request.query)
     dynamodb = Service(DYNAMODB, invocation)
     domains = RememberedDomainLists(DOMAINS, DurableTable(dynamodb, SETTINGS.durable_table_name), invocation)
     store = LinksTable(dynamodb, SETTINGS.table_name)
     link = look(request.path_parameter("short_code"), int(time.time()), store, domains).destination()
     origin = next(iter([*SETTINGS.origins, *request.origins]))
-    return qr_code(f"{origin}/{link.short_code}", request.query)
+    return qr.qr_code(f"{origin}/{link.short_code}", wanted)
 
 
 def see_health(_request: Request, invocation: Invocation) -> Response:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from squrl.errors import ValidationError
-from squrl.web.qr import qr_code
+from squrl.web.qr import Look, qr_code
 
 URL = "https://go.example.com/summer-sale"
 
@@ -49,7 +49,7 @@ def drawn(svg: object) -> Image.Image:
     form=st.sampled_from(["svg", "png"]),
 )
 def test_given_any_parameters_when_drawn_then_a_decoder_reads_the_url(size, margin, level, form):
-    made = qr_code(URL, {"format": form, "size": str(size), "margin": str(margin), "level": level})
+    made = qr_code(URL, Look.read({"format": form, "size": str(size), "margin": str(margin), "level": level}))
 
     image = picture(made.body) if form == "png" else drawn(made.body)
     framed = Image.new("L", (image.width + 80, image.height + 80), 255)  # as on paper
@@ -62,18 +62,18 @@ def test_given_any_parameters_when_drawn_then_a_decoder_reads_the_url(size, marg
 
 @pytest.mark.parametrize("size", [64, 65, 300, 1999, 2048])
 def test_given_a_size_when_drawn_as_png_then_it_has_so_many_pixels(size):
-    assert picture(qr_code(URL, {"format": "png", "size": str(size)}).body).size == (size, size)
+    assert picture(qr_code(URL, Look.read({"format": "png", "size": str(size)})).body).size == (size, size)
 
 
 def test_given_a_size_when_drawn_as_svg_then_it_is_so_large():
-    svg = qr_code(URL, {"size": "640"}).body
+    svg = qr_code(URL, Look.read({"size": "640"})).body
 
     assert isinstance(svg, str)
     assert 'width="640" height="640"' in svg
 
 
 def test_given_a_png_when_read_then_it_has_one_bit_for_each_pixel():
-    png = qr_code(URL, {"format": "png"}).body
+    png = qr_code(URL, Look.read({"format": "png"})).body
 
     assert isinstance(png, bytes)
     assert struct.unpack(">IIBB", png[16:26]) == (300, 300, 1, 0)
@@ -98,15 +98,15 @@ def test_given_a_png_when_read_then_it_has_one_bit_for_each_pixel():
 )
 def test_given_what_is_not_allowed_when_asked_for_then_its_field_is_named(field, value):
     with pytest.raises(ValidationError) as refused:
-        qr_code(URL, {field: value})
+        qr_code(URL, Look.read({field: value}))
 
     assert [detail["field"] for detail in refused.value.details or []] == [field]
 
 
 def test_given_more_modules_than_pixels_when_asked_for_then_the_least_size_is_said():
     with pytest.raises(ValidationError, match="size must be at least 73 for this link"):
-        qr_code(f"https://go.example.com/{'a' * 64}", {"size": "64", "margin": "10", "level": "H"})
+        qr_code(f"https://go.example.com/{'a' * 64}", Look.read({"size": "64", "margin": "10", "level": "H"}))
 
 
 def test_given_a_code_when_answered_then_it_is_kept_for_a_day():
-    assert qr_code(URL, {}).headers == {"Cache-Control": "public, max-age=86400"}
+    assert qr_code(URL, Look.read({})).headers == {"Cache-Control": "public, max-age=86400"}

@@ -4,7 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import segno
 
@@ -22,43 +22,67 @@ _USUAL = {"format": "svg", "size": "300", "margin": "4", "level": "M"}
 _CACHING = {"Cache-Control": "public, max-age=86400"}
 
 
-def qr_code(url: str, query: Mapping[str, str]) -> Response:
-    """Return a URL as a QR code: dark on light, whatever the reader's colours are, as cameras need it.
+class Look(NamedTuple):
+    """What a code looks like.
 
-    Parameters
+    Attributes
     ----------
-    url : str
-        What it says.
-    query : mapping of str to str
-        ``format`` svg or png, ``size`` in pixels, ``margin`` in modules, ``level`` of error correction L, M, Q or H.
+    format : str
+        ``svg`` or ``png``.
+    size : int
+        Pixels of each side.
+    margin : int
+        Modules around the code.
+    level : str
+        Of error correction: L, M, Q or H.
+    """
+
+    format: str
+    size: int
+    margin: int
+    level: str
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> Self:
+        """Return what the parameters of a query ask for.
+
+        Raises
+        ------
+        ValidationError
+            If one isn't what it can be.
+        """
+        asked = {**_USUAL, **query}
+        details: list[Detail] = [
+            {"field": name, "message": f"{name} must be {rule}"}
+            for name, rule, holds in (
+                ("format", "svg or png", asked["format"] in _FORMATS),
+                ("size", "a number from 64 to 2048", _is_in(asked["size"], _SIZE)),
+                ("margin", "a number from 0 to 10", _is_in(asked["margin"], _MARGIN)),
+                ("level", "L, M, Q or H", asked["level"].upper() in _LEVELS),
+            )
+            if not holds
+        ]
+        if details:
+            raise ValidationError(details)
+        return cls(asked["format"], int(asked["size"]), int(asked["margin"]), asked["level"])
+
+
+def qr_code(url: str, look: Look) -> Response:
+    """Return a URL as a QR code: dark on light, whatever the reader's colours are, as cameras need it.
 
     Raises
     ------
     ValidationError
-        If a parameter is none of these, or the size has no pixel for each module.
+        If the size has no pixel for each module.
     """
-    asked = {**_USUAL, **query}
-    details: list[Detail] = [
-        {"field": name, "message": f"{name} must be {rule}"}
-        for name, rule, holds in (
-            ("format", "svg or png", asked["format"] in _FORMATS),
-            ("size", "a number from 64 to 2048", _is_in(asked["size"], _SIZE)),
-            ("margin", "a number from 0 to 10", _is_in(asked["margin"], _MARGIN)),
-            ("level", "L, M, Q or H", asked["level"].upper() in _LEVELS),
-        )
-        if not holds
-    ]
-    if details:
-        raise ValidationError(details)
-    size, margin = int(asked["size"]), int(asked["margin"])
-    code = segno.make(url, error=asked["level"], micro=False, boost_error=False)
-    modules = code.symbol_size(border=margin)[0]
-    if size < modules:
+    code = segno.make(url, error=look.level, micro=False, boost_error=False)
+    modules = code.symbol_size(border=look.margin)[0]
+    if look.size < modules:
         message = f"size must be at least {modules} for this link, margin and level"
         raise ValidationError([{"field": "size", "message": message}])
-    if asked["format"] == "png":
-        return Response(200, _png(code, size, margin), _CACHING, "image/png")
-    return Response(200, _svg(code, size, margin), _CACHING, "image/svg+xml")
+    if look.format == "png":
+        return Response(200, _png(code, look.size, look.margin), _CACHING, "image/png")
+    return Response(200, _svg(code, look.size, look.margin), _CACHING, "image/svg+xml")
 
 
 def _is_in(text: str, numbers: range) -> bool:
