@@ -147,7 +147,9 @@ def _table(title: str, rows: list[tuple[str, str, str]]) -> str:
         f"<tr><th scope=row><code>{escape(name)}</code></th><td>{escape(kind)}</td><td>{_inline(said)}</td></tr>"
         for name, kind, said in rows
     )
-    return f"<h3>{title}</h3><div class=scroll-x><table>{lines}</table></div>"
+    # It can be scrolled by keyboard, too.
+    opened = f"<div class=scroll-x tabindex=0 role=group aria-label='{title}'>"
+    return f"<h3>{title}</h3>{opened}<table>{lines}</table></div>"
 
 
 def _text(markdown: str) -> str:
