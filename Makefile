@@ -109,7 +109,7 @@ needs-environment: environment
 	@test -n "$(ENV)" || { echo "Say which environment: make $(MAKECMDGOALS) ENV=dev" >&2; exit 2; }
 
 clean: ## Remove what these commands made: environment, build, local database.
-	rm -rf .venv .local .aws-sam squrl.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .local .aws-sam build squrl.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
 .venv/installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "squrl needs Python 3.11 or newer; \

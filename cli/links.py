@@ -289,8 +289,9 @@ def _say_what_stays(links: Iterable[Link]) -> None:
 @_codes
 @click.option("--release", is_flag=True, help="Remove the rows too, so that the codes are free; admins alone may.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@as_json
 @connected
-def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool) -> None:
+def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool, as_json: bool) -> None:
     """Delete links for good: visitors get a 410.
 
     Destination, title and tags are erased, statistics stay. For -, standard input has the codes.
@@ -306,7 +307,8 @@ def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool) -> None:
             try:
                 api.call("DELETE", f"/links/{code}", query={"release": "true"} if release else None)
                 done()
-                say(f"{code}: {'released' if release else 'deleted'}")
+                status = "released" if release else "deleted"
+                show_json({"short_code": code, "status": status}) if as_json else say(f"{code}: {status}")
             except Refused as error:
                 refused += 1
                 say(f"{code}: {error.message}")

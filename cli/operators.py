@@ -51,8 +51,9 @@ def list_keys(api: Api, *, as_json: bool) -> None:
 
 @key.command("revoke")
 @click.argument("id_", metavar="ID")
+@as_json
 @operators
-def revoke_key(api: Api, id_: str) -> None:
+def revoke_key(api: Api, id_: str, *, as_json: bool) -> None:
     """Revoke a key: it is refused everywhere within a minute.
 
     ID is the eight characters behind sq_; a whole key will do.
@@ -62,6 +63,8 @@ def revoke_key(api: Api, id_: str) -> None:
     if found is None:  # nobody must believe that something was revoked
         raise Refused(f"There is no key {id_}")
     api.call("DELETE", f"/keys/{id_}")
+    if as_json:
+        show_json(found)
     say(f"Revoked: {id_}, {found['owner']}'s {found['name']}. It is refused everywhere within a minute.")
 
 
@@ -79,38 +82,42 @@ _entries = click.argument("entries", metavar="ENTRY...", nargs=-1, required=True
 
 @domain.command()
 @_entries
+@as_json
 @operators
-def deny(api: Api, entries: tuple[str, ...]) -> None:
+def deny(api: Api, entries: tuple[str, ...], *, as_json: bool) -> None:
     """Let no link lead there: nobody makes one, and visitors of those that there are get a 410."""
-    api.call("PATCH", "/domains", {"denied": {"add": list(entries)}})
-    say(f"Denied: {', '.join(entries)}.")
+    lists = api.call("PATCH", "/domains", {"denied": {"add": list(entries)}})
+    _show_lists(lists, f"Denied: {', '.join(entries)}.", as_json=as_json)
 
 
 @domain.command()
 @_entries
+@as_json
 @operators
-def permit(api: Api, entries: tuple[str, ...]) -> None:
+def permit(api: Api, entries: tuple[str, ...], *, as_json: bool) -> None:
     """Let links lead there again. Where they may lead to some domains alone, these are now among them."""
     before = api.call("GET", "/domains")
     change: dict[str, dict[str, list[str]]] = {"denied": {"remove": list(entries)}}
     if before["allowed"]:
         change["allowed"] = {"add": list(entries)}
-    if api.call("PATCH", "/domains", change) == before:  # a parent may be denied
+    lists = api.call("PATCH", "/domains", change)
+    if lists == before:  # a parent may be denied
         raise Refused("That changed nothing: `squrl domain list` shows what is denied, by which entry")
-    say(f"Permitted: {', '.join(entries)}.")
+    _show_lists(lists, f"Permitted: {', '.join(entries)}.", as_json=as_json)
 
 
 @domain.command()
 @_entries
 @click.option("--remove", is_flag=True, help="Take the entries off that list. An empty list permits everything again.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
+@as_json
 @operators
-def only(api: Api, entries: tuple[str, ...], *, remove: bool, yes: bool) -> None:
+def only(api: Api, entries: tuple[str, ...], *, remove: bool, yes: bool, as_json: bool) -> None:
     """Let links lead to these domains alone, and to those that were named so before."""
     if not remove and not yes and not api.call("GET", "/domains")["allowed"]:
         click.confirm("From now on links lead nowhere else, those that there are too. Go on?", abort=True, err=True)
     lists = api.call("PATCH", "/domains", {"allowed": {"remove" if remove else "add": list(entries)}})
-    say(f"Links may lead to {', '.join(lists['allowed']) or 'all domains'}.")
+    _show_lists(lists, f"Links may lead to {', '.join(lists['allowed']) or 'all domains'}.", as_json=as_json)
 
 
 @domain.command("list")
@@ -124,6 +131,10 @@ def list_domains(api: Api, *, as_json: bool) -> None:
         return
     rows = [(entry, "denied") for entry in lists["denied"]] + [(entry, "permitted") for entry in lists["allowed"]]
     show_table(("entry", "links"), rows)
+
+
+def _show_lists(lists: dict[str, list[str]], said: str, *, as_json: bool) -> None:
+    show_json(lists) if as_json else say(said)
 
 
 COMMANDS = (key, domain)
