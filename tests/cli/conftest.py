@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cli import api, app, options
+from cli import app, options
 from cli.api import Answer, Api
 from tests.support import events
 from tests.support.functions import Functions
@@ -86,7 +86,7 @@ def squrl(functions, monkeypatch) -> InMemory:
     """Return what the commands reach; nobody waits before asking again."""
     memory = InMemory(functions)
     monkeypatch.setattr(options, "connect", lambda *_, **__: memory)
-    monkeypatch.setattr(api.time, "sleep", lambda _: None)
+    monkeypatch.setattr("cli.api.time.sleep", lambda _: None)
     return memory
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from typing import Any
 
 import boto3
 import click
@@ -27,11 +28,13 @@ class Server(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
-        self.answers = [(200, {"links": [], "cursor": None})]
-        self.seen = []
+        self.answers: list[tuple[int, Any]] = [(200, {"links": [], "cursor": None})]
+        self.seen: list[tuple[str, str | None]] = []
 
 
 class Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self):
         self.server.seen.append((self.path, self.headers["Authorization"]))
         status, body = self.server.answers[0]

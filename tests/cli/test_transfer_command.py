@@ -134,7 +134,7 @@ def test_given_a_file_of_something_else_when_imported_then_it_is_wrong_usage(run
 
 
 def test_given_entries_squrl_was_too_busy_for_when_imported_then_they_alone_are_sent_again(run, squrl, bitly):
-    send, failed = squrl.send, []
+    send, failed = squrl.send, list[dict[str, str]]()
 
     def busy(method, path, body, query):
         answer = send(method, path, body, query)
