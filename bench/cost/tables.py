@@ -6,10 +6,12 @@ from bench import cost
 from bench.cost import (
     CREATE,
     GB,
+    IDLE,
     MILLION,
     MIX,
     MONTH,
     QUIET,
+    RARE,
     REDIRECT,
     REQUIRED,
     SENT,
@@ -52,6 +54,7 @@ MOVED_EVERY = 5  # days: a row with the last 31 has 36 then, which is more than 
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
 # Parameters that change what a stack costs, or that one could think do. What the functions do by them is measured.
 PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
+MONITORINGS = ("essential", "full")
 
 
 def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
@@ -69,7 +72,8 @@ def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
             table(["", *columns, f"{MIX}, quiet"], ([name, *(f"{each:.3f}" for each in row)] for name, row in rows)),
             managing(measured, setup, prices),
             memory(measured, setup, prices),
-            every_month(setup, prices),
+            little(measured, setup, prices),
+            every_month(prices),
         ]
     )
 
@@ -145,17 +149,39 @@ def memory(measured: Operations, setup: Setup, prices: Prices) -> str:
     )
 
 
-def every_month(setup: Setup, prices: Prices) -> str:
+def every_month(prices: Prices) -> str:
     """Return what a stack costs in a month without a request. Nothing of it is measured."""
-    rows = [
-        (f"{setup.alarms} alarms over {setup.alarm_metrics} metrics", "cloudwatch.alarms", setup.alarm_metrics),
-        (f"{setup.custom_metrics} custom metrics, at most", "cloudwatch.metrics", setup.custom_metrics),
-        ("dashboard", "cloudwatch.dashboards", setup.dashboards),
-        (f"{setup.own_keys} keys in KMS: one where anyone may create, with a limit", "kms.keys", setup.own_keys),
-    ]
-    cells = [[name, f"{prices.total(price, quantity):.2f}"] for name, price, quantity in rows]
-    stored = f"a million links of {LINK_BYTES} bytes, with index and continuous backup"
-    return table(["US dollars a month", ""], [*cells, [stored, f"{storage(MILLION, prices):.2f}"]])
+    setups = {name: Setup.read(Stack({"Monitoring": name})) for name in MONITORINGS}
+    bills = [cost.month_bill({}, setups[name], IDLE, prices, is_allowed=free) for name in MONITORINGS for free in (False, True)]
+    rows = [[line, *(f"{billed[line]:.2f}" for billed in bills)] for line in bills[0]]
+    rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
+    for option in ({"GradualDeployment": "true"}, {"CreateAccess": "anyone"}):
+        changed = [
+            cost.month_bill({}, Setup.read(Stack({"Monitoring": name, **option})), IDLE, prices, is_allowed=free)
+            for name in MONITORINGS
+            for free in (False, True)
+        ]
+        more = (sum(with_it.values()) - sum(without.values()) for with_it, without in zip(changed, bills, strict=True))
+        ((name, value),) = option.items()
+        rows.append([f"with `{name}={value}`", *(f"{each:+.2f}" for each in more)])
+    header = ["US dollars a month", *(f"{name}{less}" for name in MONITORINGS for less in ("", ", less what is free"))]
+    has = (f"`{name}` {each.alarms} alarms over {each.alarm_metrics} metrics" for name, each in setups.items())
+    return (
+        f"{table(header, rows)}\n\n"
+        f"{'; '.join(has)}.\n"
+        f"A million links of {LINK_BYTES} bytes, with index and continuous backup, cost {storage(MILLION, prices):.2f} more."
+    )
+
+
+def little(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Return what little use costs in a month, line by line, with and without what an account has for nothing."""
+    traffics = (IDLE, RARE, QUIET)
+    bills = [cost.month_bill(measured, setup, each, prices, is_allowed=free) for free in (False, True) for each in traffics]
+    names = [name for name in bills[-1] if any(billed.get(name) for billed in bills)]
+    rows = [[name, *(f"{billed.get(name, 0):.2f}" for billed in bills)] for name in names]
+    rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
+    uses = ("idle", "10 000 requests", "a million")
+    return table(["US dollars a month", *uses, *(f"{use}, less what is free" for use in uses)], rows)
 
 
 def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
@@ -164,6 +190,7 @@ def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
         "What a load meets": _limits(measured, setup),
         "What managing meets": _managing_limits(measured, setup),
         "What a month costs": _months(measured, setup, prices),
+        "What little use costs": _little(measured, prices),
         "What links take": _links(prices),
         "What begins to pay, and when": _break_evens(measured, setup, prices),
     }
@@ -256,6 +283,14 @@ def _months(measured: Operations, setup: Setup, prices: Prices) -> str:
         "all",
     ]
     return table([*header, "per million"], rows)
+
+
+def _little(measured: Operations, prices: Prices) -> str:
+    parts = []
+    for name in MONITORINGS:
+        setup = Setup.read(Stack({"Monitoring": name}))
+        parts += [f"With `Monitoring={name}`:", little(measured, setup, prices)]
+    return "\n\n".join(parts)
 
 
 def storage(links: float, prices: Prices) -> float:
