@@ -39,8 +39,8 @@ ERROR_METRICS = 7
 # in five minutes, here taken for each process of a function.
 KEY_SECONDS = 300
 # "When traffic is low, Lambda scales back the processing to five concurrent batches", and to two only where no maximum
-# concurrency is set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Each asks for as long as a
-# long poll lasts: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/best-practices-setting-up-long-polling.html
+# concurrency is set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Each asks again once a long
+# poll is over: 20 seconds at most, by best-practices-setting-up-long-polling.html in the guide of SQS.
 POLLERS, POLL_SECONDS = 5, 20
 # "3 Dashboards for up to 50 metrics per month": https://aws.amazon.com/cloudwatch/pricing/
 FREE_DASHBOARD_METRICS = 50
@@ -273,6 +273,10 @@ class Setup:
     def function(self, operation: str) -> Function:
         """Return the function that serves an operation."""
         return self.functions[operation.partition("_")[0]]
+
+    def without_access_log(self) -> "Setup":
+        """Return the same setup without an access log."""
+        return dataclasses.replace(self, access_log_class="", access_log_bytes=0, access_log_days=0)
 
     def with_functions(self, **changes: Any) -> "Setup":  # noqa: ANN401 (any field of a function)
         """Return the same setup with something changed in every function."""

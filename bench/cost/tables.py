@@ -1,8 +1,10 @@
 """The figures as tables: what a million requests and a month cost, and what a load meets before it gets there."""
 
 import math
+import textwrap
 
 from bench import cost
+from bench.cost import balancer
 from bench.cost import (
     CREATE,
     GB,
@@ -152,15 +154,11 @@ def memory(measured: Operations, setup: Setup, prices: Prices) -> str:
 def every_month(prices: Prices) -> str:
     """Return what a stack costs in a month without a request. Nothing of it is measured."""
     setups = {name: Setup.read(Stack({"Monitoring": name})) for name in MONITORINGS}
-    bills = [cost.month_bill({}, setups[name], IDLE, prices, is_allowed=free) for name in MONITORINGS for free in (False, True)]
+    bills = _idle(prices)
     rows = [[line, *(f"{billed[line]:.2f}" for billed in bills)] for line in bills[0]]
     rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
     for option in ({"GradualDeployment": "true"}, {"CreateAccess": "anyone"}):
-        changed = [
-            cost.month_bill({}, Setup.read(Stack({"Monitoring": name, **option})), IDLE, prices, is_allowed=free)
-            for name in MONITORINGS
-            for free in (False, True)
-        ]
+        changed = _idle(prices, **option)
         more = (sum(with_it.values()) - sum(without.values()) for with_it, without in zip(changed, bills, strict=True))
         ((name, value),) = option.items()
         rows.append([f"with `{name}={value}`", *(f"{each:+.2f}" for each in more)])
@@ -169,14 +167,22 @@ def every_month(prices: Prices) -> str:
     return (
         f"{table(header, rows)}\n\n"
         f"{'; '.join(has)}.\n"
-        f"A million links of {LINK_BYTES} bytes, with index and continuous backup, cost {storage(MILLION, prices):.2f} more."
+        f"A million links of {LINK_BYTES} bytes, with index and continuous backup: {storage(MILLION, prices):.2f} more."
     )
+
+
+def _idle(prices: Prices, **parameters: str) -> list[dict[str, float]]:
+    """Return the bills of a month without requests: for each `MONITORINGS`, at list prices and less what is free."""
+    setups = [Setup.read(Stack({"Monitoring": name, **parameters})) for name in MONITORINGS]
+    return [cost.month_bill({}, each, IDLE, prices, is_allowed=free) for each in setups for free in (False, True)]
 
 
 def little(measured: Operations, setup: Setup, prices: Prices) -> str:
     """Return what little use costs in a month, line by line, with and without what an account has for nothing."""
     traffics = (IDLE, RARE, QUIET)
-    bills = [cost.month_bill(measured, setup, each, prices, is_allowed=free) for free in (False, True) for each in traffics]
+    bills = [
+        cost.month_bill(measured, setup, each, prices, is_allowed=free) for free in (False, True) for each in traffics
+    ]
     names = [name for name in bills[-1] if any(billed.get(name) for billed in bills)]
     rows = [[name, *(f"{billed.get(name, 0):.2f}" for billed in bills)] for name in names]
     rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
@@ -354,7 +360,30 @@ def _break_evens(measured: Operations, setup: Setup, prices: Prices) -> str:
   all month long, its writes would take {number(provisioned)} instead of {number(on_demand)}.
 - **CloudFront** before the API: where it answers more than {hits:.0%} of redirects itself. A million that it passes on
   cost {number(redirect)} behind it.
+{_load_balancer(measured, setup, prices)}
 - **A second region** (global table): never in dollars. Its copy of the table takes {number(region)} a month more at the
   required load, {region / cost.total(billed, MIX) / month:.0%} of the whole bill, before any request is served there.
 - **The table class Standard-IA**: when storage is half of the table's cost. With links kept for ever, that is after
   {number(cost.total(billed, MIX, only="DynamoDB") * month / stored)} months of the required load."""
+
+
+def _load_balancer(measured: Operations, setup: Setup, prices: Prices) -> str:
+    million, bill = REQUIRED.month / MILLION, cost.bill(measured, setup, REQUIRED, prices)
+    before, api = cost.total(bill, MIX) * million, bill[cost.API][MIX] * million
+    units, after = balancer.units(measured, REQUIRED), balancer.month(measured, setup, REQUIRED, prices)
+    largest = max(units, key=units.__getitem__)
+    others = ", ".join(f"{number(round(value, 1))} for {name}" for name, value in units.items() if name != largest)
+
+    def saved(*parts: float) -> str:
+        left = after.others + after.itself + sum(parts)
+        return f"{(before - left) / before:.0%} of the bill, down to {left / million:.2f} a million"
+
+    text = (
+        f"**An Application Load Balancer** instead of the API: from {number(balancer.pays_from(prices) / MILLION)} million "
+        f"requests a month. At the required load it takes {number(after.itself)} instead of {number(api)}: "
+        f"{number(units[largest])} capacity units for {largest}, since no visitor uses another's ({others}). The TLS "
+        f"handshakes are data sent, {number(after.handshakes)} more. It saves {saved(after.handshakes)}; "
+        f"{saved()}, if handshakes were free. AWS WAF looks at every request for {number(after.firewall)}: then it is "
+        f"{saved(after.handshakes, after.firewall)}; {saved(after.firewall)}, if handshakes were free."
+    )
+    return textwrap.fill(text, 118, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
