@@ -379,8 +379,8 @@ def _load_balancer(measured: Operations, setup: Setup, prices: Prices) -> str:
         return f"{(before - left) / before:.0%} of the bill, down to {left / million:.2f} a million"
 
     text = (
-        f"**An Application Load Balancer** instead of the API: from {number(balancer.pays_from(prices) / MILLION)} million "
-        f"requests a month. At the required load it takes {number(after.itself)} instead of {number(api)}: "
+        f"**An Application Load Balancer** instead of the API: from {number(balancer.pays_from(prices) / MILLION)} "
+        f"million requests a month. At the required load it takes {number(after.itself)} instead of {number(api)}: "
         f"{number(units[largest])} capacity units for {largest}, since no visitor uses another's ({others}). The TLS "
         f"handshakes are data sent, {number(after.handshakes)} more. It saves {saved(after.handshakes)}; "
         f"{saved()}, if handshakes were free. AWS WAF looks at every request for {number(after.firewall)}: then it is "

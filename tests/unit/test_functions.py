@@ -596,6 +596,44 @@ def test_given_any_request_when_answered_then_nothing_of_the_visitor_is_written(
     assert log_in(functions.written) == [] or answer["statusCode"] >= 400 or '"error"' in answer["body"]
 
 
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("redirect/http.json", {"url_lookup_count"}),
+        ("redirect/http_not_found.json", {"url_lookup_count", "url_lookup_miss", "error_count"}),
+        ("create_url/http.json", {"url_creation_count"}),
+    ],
+)
+def test_given_the_essentials_when_invoked_then_figures_are_one_record_and_no_metrics(functions, name, figures):
+    functions.parameters = {"Monitoring": "essential"}
+
+    for _ in range(2):
+        functions.invoke(name.partition("/")[0], events.load(name))
+
+        (record,) = [record for record in log_in(functions.written) if record["message"] == "Figures"]
+        assert metrics_in(functions.written) == {}
+        assert all(record[figure] == [1] for figure in figures)
+        assert record["function_duration"][0] > 0
+        assert record.keys().isdisjoint({"url_reuse_count", "click_uncertain"})
+
+
+def test_given_the_essentials_when_something_goes_wrong_then_what_alarms_watch_is_a_metric(functions):
+    functions.parameters = {"Monitoring": "essential"}
+    functions.store.failures = {"count_click": Unavailable(), "get": Unavailable()}
+
+    def handler(event, invocation):
+        for incident in Incident:
+            invocation.note(incident, "SomeError")
+
+    functions.invoke("redirect", events.load("redirect/http_302.json"))
+    with as_lambda(variables("redirect", Monitoring="essential")) as written:
+        telemetry.observed(handler)("event", Context())
+
+    service = {"service": variables("redirect")["POWERTOOLS_SERVICE_NAME"]}
+    assert metrics_in(functions.written) == {"error_count": [service | {"error_type": "ServiceUnavailable"}]}
+    assert metrics_in(written) == {"domain_list_error": [service], "limiter_unavailable": [service]}
+
+
 def test_given_a_cold_start_when_invoked_then_it_is_counted(functions, monkeypatch):
     monkeypatch.setattr("aws_lambda_powertools.metrics.provider.cold_start.is_cold_start", True)
 
@@ -604,6 +642,7 @@ def test_given_a_cold_start_when_invoked_then_it_is_counted(functions, monkeypat
     assert "ColdStart" in metrics_in(functions.written)
 
 
+@pytest.mark.parametrize("monitoring", ["full", "essential"])
 @pytest.mark.parametrize(
     ("name", "most"),
     [
@@ -613,8 +652,9 @@ def test_given_a_cold_start_when_invoked_then_it_is_counted(functions, monkeypat
         ("create_url/http_validation_error.json", 1200),
     ],
 )
-def test_given_a_warm_process_when_it_answers_then_what_it_writes_stays_small(functions, name, most):
+def test_given_a_warm_process_when_it_answers_then_what_it_writes_stays_small(functions, name, most, monitoring):
     function = name.partition("/")[0]
+    functions.parameters = {"Monitoring": monitoring}
     functions.invoke(function, events.load(name))
 
     functions.invoke(function, events.load(name))
