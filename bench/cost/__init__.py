@@ -39,8 +39,8 @@ ERROR_METRICS = 7
 # in five minutes, here taken for each process of a function.
 KEY_SECONDS = 300
 # "When traffic is low, Lambda scales back the processing to five concurrent batches", and to two only where no maximum
-# concurrency is set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Each asks again when a long
-# poll is over, after 20 seconds at most: best-practices-setting-up-long-polling.html in the guide of SQS.
+# concurrency is set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Each asks again after a
+# long poll, of 20 seconds at most: best-practices-setting-up-long-polling.html in the guide of SQS.
 POLLERS, POLL_SECONDS = 5, 20
 # "3 Dashboards for up to 50 metrics per month": https://aws.amazon.com/cloudwatch/pricing/
 FREE_DASHBOARD_METRICS = 50
