@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from functools import cache
 
 from bench import cost
 from bench.cost import balancer
@@ -90,7 +91,7 @@ def parameters(measured: Operations, setup: Setup, prices: Prices) -> list[tuple
     """Return what each of `PARAMETERS` adds to the mix in dollars per million."""
     rows = []
     for name, value in PARAMETERS:
-        changed = cost.Setup.read(Stack({name: value}))
+        changed = _setup(**{name: value})
         for traffic in (REQUIRED, QUIET):
             having, lacking = (cost.total(cost.bill(measured, each, traffic, prices), MIX) for each in (changed, setup))
             rows.append((f"`{name}={value}`: {traffic.name}", f"{having - lacking:+.3f}"))
@@ -153,7 +154,7 @@ def memory(measured: Operations, setup: Setup, prices: Prices) -> str:
 
 def every_month(prices: Prices) -> str:
     """Return what a stack costs in a month without a request. Nothing of it is measured."""
-    setups = {name: Setup.read(Stack({"Monitoring": name})) for name in MONITORINGS}
+    setups = {name: _setup(Monitoring=name) for name in MONITORINGS}
     bills = _idle(prices)
     rows = [[line, *(f"{billed[line]:.2f}" for billed in bills)] for line in bills[0]]
     rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
@@ -171,9 +172,14 @@ def every_month(prices: Prices) -> str:
     )
 
 
+@cache
+def _setup(**parameters: str) -> Setup:
+    return Setup.read(Stack(parameters))
+
+
 def _idle(prices: Prices, **parameters: str) -> list[dict[str, float]]:
     """Return the bills of a month without requests: for each `MONITORINGS`, at list prices and less what is free."""
-    setups = [Setup.read(Stack({"Monitoring": name, **parameters})) for name in MONITORINGS]
+    setups = [_setup(Monitoring=name, **parameters) for name in MONITORINGS]
     return [cost.month_bill({}, each, IDLE, prices, is_allowed=free) for each in setups for free in (False, True)]
 
 
@@ -294,8 +300,7 @@ def _months(measured: Operations, setup: Setup, prices: Prices) -> str:
 def _little(measured: Operations, prices: Prices) -> str:
     parts = []
     for name in MONITORINGS:
-        setup = Setup.read(Stack({"Monitoring": name}))
-        parts += [f"With `Monitoring={name}`:", little(measured, setup, prices)]
+        parts += [f"With `Monitoring={name}`:", little(measured, _setup(Monitoring=name), prices)]
     return "\n\n".join(parts)
 
 
@@ -376,14 +381,14 @@ def _load_balancer(measured: Operations, setup: Setup, prices: Prices) -> str:
 
     def saved(*parts: float) -> str:
         left = after.others + after.itself + sum(parts)
-        return f"{(before - left) / before:.0%} of the bill, down to {left / million:.2f} a million"
+        return f"{(before - left) / before:.0%} of the bill, which is then {left / million:.2f} a million"
 
     text = (
         f"**An Application Load Balancer** instead of the API: from {number(balancer.pays_from(prices) / MILLION)} "
         f"million requests a month. At the required load it takes {number(after.itself)} instead of {number(api)}: "
         f"{number(units[largest])} capacity units for {largest}, since no visitor uses another's ({others}). The TLS "
         f"handshakes are data sent, {number(after.handshakes)} more. It saves {saved(after.handshakes)}; "
-        f"{saved()}, if handshakes were free. AWS WAF looks at every request for {number(after.firewall)}: then it is "
-        f"{saved(after.handshakes, after.firewall)}; {saved(after.firewall)}, if handshakes were free."
+        f"{saved()}, if handshakes were free. With AWS WAF, which looks at every request for {number(after.firewall)}, "
+        f"it saves {saved(after.handshakes, after.firewall)}; {saved(after.firewall)}, if handshakes were free."
     )
     return textwrap.fill(text, 118, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)

@@ -125,7 +125,7 @@ def test_given_nobody_who_uses_it_when_billed_then_metrics_without_data_are_free
     billed = idle(Monitoring="full")
 
     assert billed["custom metrics"] == billed["table keys, requests"] == 0
-    assert billed["alarms"] == pytest.approx(46 * 0.10)
+    assert billed["alarms"] == pytest.approx(52 * 0.10)
     assert billed["dashboard"] == pytest.approx(3)
 
 
@@ -472,7 +472,7 @@ def test_given_measurements_when_the_command_runs_then_it_prints_everything(monk
 def test_given_a_parameter_when_the_command_runs_then_its_cost_is_that_stacks(monkeypatch, tmp_path, capsys):
     run(monkeypatch, tmp_path, "Tracing=Active")
 
-    (traces,) = re.findall(r"\| traces .*", capsys.readouterr().out)
+    traces, *_ = re.findall(r"\| traces .*", capsys.readouterr().out)
     assert float(traces.split("|")[2]) > 0
 
 
