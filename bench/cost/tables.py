@@ -5,7 +5,6 @@ import textwrap
 from functools import cache
 
 from bench import cost
-from bench.cost import balancer
 from bench.cost import (
     CREATE,
     GB,
@@ -22,6 +21,7 @@ from bench.cost import (
     Prices,
     Setup,
     Traffic,
+    balancer,
 )
 from bench.report import number, table
 from local.template import Stack

@@ -168,9 +168,8 @@ class Stack:
                 return self.resolve(yes if self._condition(condition) else no, only_conditions=only_conditions)
             if argument == "AWS::NoValue":
                 return NO_VALUE
-            if function == "Condition" and isinstance(argument, str):
-                return self._condition(argument)
-            if not only_conditions and (function == "Ref" or function.startswith("Fn::")):
+            is_condition = function == "Condition" and isinstance(argument, str)
+            if not only_conditions and (function == "Ref" or function.startswith("Fn::") or is_condition):
                 return self._evaluate(function, argument)
         resolved = {key: self.resolve(item, only_conditions=only_conditions) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
@@ -203,6 +202,7 @@ class Stack:
         resolved = self.resolve(argument)
         evaluations: dict[str, Callable[[], Any]] = {
             "Ref": lambda: self.ref(resolved),
+            "Condition": lambda: self._condition(resolved),
             "Fn::GetAtt": lambda: self.attribute(*resolved),
             "Fn::FindInMap": lambda: self.source["Mappings"][resolved[0]][resolved[1]][resolved[2]],
             "Fn::Equals": lambda: _text(resolved[0]) == _text(resolved[1]),
