@@ -351,8 +351,8 @@ def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold
 
 @MONITORINGS
 def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template, monitoring):
-    told = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20"}
-    stack = Stack(template, **told, GradualDeployment="true", Monitoring=monitoring)
+    options = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20", "GradualDeployment": "true"}
+    stack = Stack(template, **options, Monitoring=monitoring)
     ((topic, properties),) = stack.of_type("AWS::SNS::Topic").items()
     (policy,) = stack.of_type("AWS::SNS::TopicPolicy").values()
     (budget,) = stack.of_type("AWS::Budgets::Budget").values()

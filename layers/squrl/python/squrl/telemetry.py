@@ -90,7 +90,7 @@ def observed(handler: Handler) -> LambdaHandler:
             _report(invocation)
             _measure(FUNCTION_DURATION, (time.perf_counter() - started) * 1000)
             if _figures:
-                logger.info("Figures", **_figures)
+                logger.info("Figures", extra=_figures)
                 _figures.clear()
 
     observing = wrapper if _is_essential() else metrics.log_metrics(wrapper, capture_cold_start_metric=True)
