@@ -56,7 +56,7 @@ TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 MOVED_EVERY = 5  # days: a row with the last 31 has 36 then, which is more than 35 (`MAX_DAYS` of links.py)
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
 # Parameters that change what a stack costs, or that one could think do. What the functions do by them is measured.
-PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
+PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"), ("Monitoring", "essential"))
 MONITORINGS = ("essential", "full")
 
 

@@ -187,6 +187,19 @@ def test_given_a_load_balancer_when_billed_then_it_costs_what_it_should(prices):
     assert month.others == pytest.approx(cost.total(bill(), cost.MIX, without=without) * requests / 1e6)
 
 
+def test_given_a_load_balancer_when_told_then_what_it_saves_is_the_bills_difference(prices):
+    before = cost.total(bill(), cost.MIX) * cost.REQUIRED.month / 1e6
+    month = balancer.month(OPERATIONS, SETUP, cost.REQUIRED, prices)
+
+    text = " ".join(tables.scaling(EVERYTHING, SETUP, prices).split())
+    (row,) = re.findall(r"\*\*An Application Load Balancer\*\*.*?- \*\*A second", text)
+    told = [int(share) / 100 for share in re.findall(r"(-?\d+)% of the bill", row)]
+
+    plain = month.itself + month.others
+    parts = (month.handshakes, 0, month.handshakes + month.firewall, month.firewall)
+    assert told == pytest.approx([1 - (plain + part) / before for part in parts], abs=0.005)
+
+
 def test_given_a_load_balancers_break_even_when_reckoned_then_both_cost_the_same(prices):
     requests = balancer.pays_from(prices)
     hours, units = 730, requests / (730 * 3600) / 25
