@@ -24,8 +24,9 @@ KEPT_SECONDS = 60
 REQUEST_BYTES = 700  # an assumption: what a browser sends to follow a link
 # What the server sends for a TLS handshake with two certificates, at least; ACM's chains are longer.
 # https://cryptologie.net/article/410/how-big-are-tls-records-during-a-handshake/
-# A load balancer's are billed as data sent: https://rohit.page/blog/posts/hidden-cost-of-aws-elb/. Nobody says whether
-# API Gateway's are, and no other bill here has them.
+# A load balancer's are billed as data sent: https://rohit.page/blog/posts/hidden-cost-of-aws-elb/ and
+# https://gameanalytics.com/blog/reduce-costs-https-api-aws/. Nobody says whether API Gateway's are, and no other bill
+# here has them.
 HANDSHAKE_BYTES = 3000
 ADDRESSES = 2  # one in each of two zones, the fewest that there may be; a busy load balancer has more
 
