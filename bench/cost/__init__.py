@@ -38,6 +38,12 @@ ERROR_METRICS = 7
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html: the key is asked for once
 # in five minutes, here taken for each process of a function.
 KEY_SECONDS = 300
+# "When traffic is low, Lambda scales back the processing to five concurrent batches", and to two only where no maximum
+# concurrency is set: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html. Each asks again after a
+# long poll, of 20 seconds at most: best-practices-setting-up-long-polling.html in the guide of SQS.
+POLLERS, POLL_SECONDS = 5, 20
+# "3 Dashboards for up to 50 metrics per month": https://aws.amazon.com/cloudwatch/pricing/
+FREE_DASHBOARD_METRICS = 50
 QUEUE_BATCH = 10  # messages, the most that SQS gives or takes at once
 TRANSACTED_UNITS = 2  # for each item of up to 1 KB that a transaction writes
 # What API Gateway puts in for each variable of the access log's format.
@@ -151,6 +157,10 @@ class Prices:
             start = end
         return dollars
 
+    def free(self, name: str) -> float:
+        """Return what every account has for nothing each month, for as long as it likes."""
+        return float(self._prices[name].get("free", 0))
+
     def unit(self, name: str, quantity: float = 1e-9) -> float:
         """Return the price of one unit, on average over a month's quantity; of the first unit by default."""
         return self.total(name, quantity) / quantity
@@ -196,8 +206,8 @@ class Setup:
         Of the access log's group; empty if there is no access log.
     access_log_bytes, access_log_days : int
         A typical record of it, and for how long it is kept.
-    custom_metrics, alarms, alarm_metrics, dashboards, own_keys : int
-        How many there are. Keys are in KMS.
+    custom_metrics, alarms, alarm_metrics, dashboards, dashboard_metrics, own_keys, queues : int
+        How many there are: metrics of dashboards by the widgets' rows, keys in KMS, queues that Lambda asks.
     encrypts_tables : bool
         Whether DynamoDB asks KMS for the tables' key.
     click_batch : int
@@ -214,7 +224,9 @@ class Setup:
     alarms: int
     alarm_metrics: int
     dashboards: int
+    dashboard_metrics: int
     own_keys: int
+    queues: int
     encrypts_tables: bool
     click_batch: int
     create_rate: float
@@ -226,9 +238,11 @@ class Setup:
         groups = stack.of_type("AWS::Logs::LogGroup")
         alarms = stack.of_type("AWS::CloudWatch::Alarm").values()
         dashboards = stack.of_type("AWS::CloudWatch::Dashboard").values()
+        own_metrics = _dashboard_metrics(each["DashboardBody"] for each in dashboards)
         tables = stack.of_type("AWS::DynamoDB::Table").values()
         functions = stack.of_type("AWS::Serverless::Function")
         events = [event for each in functions.values() for event in each.get("Events", {}).values()]
+        sources = [each["Properties"] for each in events if each["Type"] == "SQS"]
         (api,) = stack.of_type("AWS::Serverless::HttpApi").values()
         access_log: dict[str, str] = api.get("AccessLogSettings", {})
         group = groups.get(access_log.get("DestinationArn", "").rpartition(":")[2], {})
@@ -237,15 +251,21 @@ class Setup:
             access_log_class=_log_class(group) if access_log else "",
             access_log_bytes=len(_access_log_record(access_log.get("Format", "")).encode()),
             access_log_days=int(group.get("RetentionInDays", 0)),
-            custom_metrics=len(_dashboard_metrics(each["DashboardBody"] for each in dashboards)) + ERROR_METRICS,
+            custom_metrics=len(own_metrics) + ERROR_METRICS if stack.parameters["Monitoring"] == "full" else 0,
             alarms=len(alarms),
             alarm_metrics=sum(
                 "MetricStat" in metric for each in alarms for metric in each.get("Metrics", ["MetricStat"])
             ),
             dashboards=len(dashboards),
+            dashboard_metrics=sum(
+                len(widget["properties"].get("metrics", ()))
+                for each in dashboards
+                for widget in json.loads(each["DashboardBody"])["widgets"]
+            ),
             own_keys=len(stack.of_type("AWS::KMS::Key")),
+            queues=len(sources),
             encrypts_tables=any(table.get("SSESpecification", {}).get("SSEEnabled") for table in tables),
-            click_batch=max(int(each["Properties"]["BatchSize"]) for each in events if each["Type"] == "SQS"),
+            click_batch=max(int(each["BatchSize"]) for each in sources),
             create_rate=float(api["RouteSettings"]["POST /create"]["ThrottlingRateLimit"]),
             redirect_rate=float(api["DefaultRouteSettings"]["ThrottlingRateLimit"]),
         )
@@ -253,6 +273,10 @@ class Setup:
     def function(self, operation: str) -> Function:
         """Return the function that serves an operation."""
         return self.functions[operation.partition("_")[0]]
+
+    def without_access_log(self) -> "Setup":
+        """Return the same setup without an access log."""
+        return dataclasses.replace(self, access_log_class="", access_log_bytes=0, access_log_days=0)
 
     def with_functions(self, **changes: Any) -> "Setup":  # noqa: ANN401 (any field of a function)
         """Return the same setup with something changed in every function."""
@@ -283,6 +307,8 @@ class Traffic(NamedTuple):
 
 REQUIRED = Traffic("10 000 creates and 100 000 redirects a minute", 10_000 / 60, 100_000 / 60)
 QUIET = REQUIRED.times(MILLION / REQUIRED.month, "a million requests a month")
+RARE = REQUIRED.times(10_000 / REQUIRED.month, "10 000 requests a month")
+IDLE = Traffic("nobody uses it", 0, 0)
 
 
 class Line(NamedTuple):
@@ -317,14 +343,49 @@ def request_lines(name: str, operation: Operation, setup: Setup, traffic: Traffi
 
 def month_lines(measured: Operations, setup: Setup, traffic: Traffic) -> list[Line]:
     """Return what is billed for a month, whatever its requests are."""
-    processes = sum(max(1, busy(name, measured[name], setup, traffic)) for name in (CREATE, REDIRECT))
+    # A metric is paid for the hours in which it has data: for those that have a request, if requests come at random.
+    used = -math.expm1(-traffic.month / (MONTH / 3600))
+    key_requests = 0.0
+    if setup.encrypts_tables and traffic.month:
+        processes = sum(max(1, busy(name, measured[name], setup, traffic)) for name in (CREATE, REDIRECT))
+        key_requests = min(processes * MONTH / KEY_SECONDS, traffic.month)
     return [
-        Line("table keys, requests", "kms.requests", processes * MONTH / KEY_SECONDS if setup.encrypts_tables else 0),
+        Line("table keys, requests", "kms.requests", key_requests),
         Line("clients' key", "kms.keys", setup.own_keys),
-        Line("custom metrics", "cloudwatch.metrics", setup.custom_metrics),
+        Line("click queue, asked for messages", "sqs.requests", setup.queues * POLLERS * MONTH / POLL_SECONDS),
+        Line("custom metrics", "cloudwatch.metrics", setup.custom_metrics * used),
         Line("alarms", "cloudwatch.alarms", setup.alarm_metrics),
         Line("dashboard", "cloudwatch.dashboards", setup.dashboards),
     ]
+
+
+def month_bill(
+    measured: Operations, setup: Setup, traffic: Traffic, prices: Prices, *, is_allowed: bool = False
+) -> dict[str, float]:
+    """Return dollars a month by line, for new links and redirects.
+
+    Parameters
+    ----------
+    measured, setup, traffic, prices
+        As for `bill`; `measured` may be empty for a month without requests.
+    is_allowed : bool
+        Whether what an account has for nothing is taken off, as if nothing else of the account used it.
+    """
+    lines = month_lines(measured, setup, traffic)
+    if traffic.month:
+        for name, rate in ((CREATE, traffic.creates), (REDIRECT, traffic.redirects)):
+            its_lines = request_lines(name, measured[name], setup, traffic)
+            lines += [line._replace(quantity=line.quantity * rate * MONTH) for line in its_lines]
+    used: dict[str, float] = {}
+    for line in lines:
+        used[line.price] = used.get(line.price, 0) + line.quantity
+    found: dict[str, float] = {}
+    for line in lines:
+        is_free = is_allowed and (line.name != "dashboard" or setup.dashboard_metrics <= FREE_DASHBOARD_METRICS)
+        quantity = max(used[line.price] - (prices.free(line.price) if is_free else 0), 0)
+        share = line.quantity / used[line.price] if used[line.price] else 0
+        found[line.name] = found.get(line.name, 0) + prices.total(line.price, quantity) * share
+    return found
 
 
 def busy(name: str, operation: Operation, setup: Setup, traffic: Traffic) -> float:

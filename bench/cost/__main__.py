@@ -33,7 +33,7 @@ def main() -> None:
     sys.stdout.write(f"{tables.costs(measured, setup, prices)}\n\n{scaling}\n")
     if arguments.write:
         report.write(SCALING, "scaling", scaling)
-        report.write(OPERATIONS, "every month", tables.every_month(setup, prices))
+        report.write(OPERATIONS, "every month", tables.every_month(prices))
 
 
 if __name__ == "__main__":

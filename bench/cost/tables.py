@@ -1,15 +1,19 @@
 """The figures as tables: what a million requests and a month cost, and what a load meets before it gets there."""
 
 import math
+import textwrap
+from functools import cache
 
 from bench import cost
 from bench.cost import (
     CREATE,
     GB,
+    IDLE,
     MILLION,
     MIX,
     MONTH,
     QUIET,
+    RARE,
     REDIRECT,
     REQUIRED,
     SENT,
@@ -17,6 +21,7 @@ from bench.cost import (
     Prices,
     Setup,
     Traffic,
+    balancer,
 )
 from bench.report import number, table
 from local.template import Stack
@@ -51,7 +56,8 @@ TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 MOVED_EVERY = 5  # days: a row with the last 31 has 36 then, which is more than 35 (`MAX_DAYS` of links.py)
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
 # Parameters that change what a stack costs, or that one could think do. What the functions do by them is measured.
-PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
+PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"), ("Monitoring", "essential"))
+MONITORINGS = ("essential", "full")
 
 
 def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
@@ -69,7 +75,8 @@ def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
             table(["", *columns, f"{MIX}, quiet"], ([name, *(f"{each:.3f}" for each in row)] for name, row in rows)),
             managing(measured, setup, prices),
             memory(measured, setup, prices),
-            every_month(setup, prices),
+            little(measured, setup, prices),
+            every_month(prices),
         ]
     )
 
@@ -84,7 +91,7 @@ def parameters(measured: Operations, setup: Setup, prices: Prices) -> list[tuple
     """Return what each of `PARAMETERS` adds to the mix in dollars per million."""
     rows = []
     for name, value in PARAMETERS:
-        changed = cost.Setup.read(Stack({name: value}))
+        changed = _setup(**{name: value})
         for traffic in (REQUIRED, QUIET):
             having, lacking = (cost.total(cost.bill(measured, each, traffic, prices), MIX) for each in (changed, setup))
             rows.append((f"`{name}={value}`: {traffic.name}", f"{having - lacking:+.3f}"))
@@ -145,17 +152,48 @@ def memory(measured: Operations, setup: Setup, prices: Prices) -> str:
     )
 
 
-def every_month(setup: Setup, prices: Prices) -> str:
+def every_month(prices: Prices) -> str:
     """Return what a stack costs in a month without a request. Nothing of it is measured."""
-    rows = [
-        (f"{setup.alarms} alarms over {setup.alarm_metrics} metrics", "cloudwatch.alarms", setup.alarm_metrics),
-        (f"{setup.custom_metrics} custom metrics, at most", "cloudwatch.metrics", setup.custom_metrics),
-        ("dashboard", "cloudwatch.dashboards", setup.dashboards),
-        (f"{setup.own_keys} keys in KMS: one where anyone may create, with a limit", "kms.keys", setup.own_keys),
+    setups = {name: _setup(Monitoring=name) for name in MONITORINGS}
+    bills = _idle(prices)
+    rows = [[line, *(f"{billed[line]:.2f}" for billed in bills)] for line in bills[0]]
+    rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
+    for option in ({"GradualDeployment": "true"}, {"CreateAccess": "anyone"}):
+        changed = _idle(prices, **option)
+        more = (sum(with_it.values()) - sum(without.values()) for with_it, without in zip(changed, bills, strict=True))
+        ((name, value),) = option.items()
+        rows.append([f"with `{name}={value}`", *(f"{each:+.2f}" for each in more)])
+    header = ["US dollars a month", *(f"{name}{less}" for name in MONITORINGS for less in ("", ", less what is free"))]
+    has = (f"`{name}` {each.alarms} alarms over {each.alarm_metrics} metrics" for name, each in setups.items())
+    return (
+        f"{table(header, rows)}\n\n"
+        f"{'; '.join(has)}.\n"
+        f"A million links of {LINK_BYTES} bytes, with index and continuous backup: {storage(MILLION, prices):.2f} more."
+    )
+
+
+@cache
+def _setup(**parameters: str) -> Setup:
+    return Setup.read(Stack(parameters))
+
+
+def _idle(prices: Prices, **parameters: str) -> list[dict[str, float]]:
+    """Return the bills of a month without requests: for each `MONITORINGS`, at list prices and less what is free."""
+    setups = [_setup(Monitoring=name, **parameters) for name in MONITORINGS]
+    return [cost.month_bill({}, each, IDLE, prices, is_allowed=free) for each in setups for free in (False, True)]
+
+
+def little(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Return what little use costs in a month, line by line, with and without what an account has for nothing."""
+    traffics = (IDLE, RARE, QUIET)
+    bills = [
+        cost.month_bill(measured, setup, each, prices, is_allowed=free) for free in (False, True) for each in traffics
     ]
-    cells = [[name, f"{prices.total(price, quantity):.2f}"] for name, price, quantity in rows]
-    stored = f"a million links of {LINK_BYTES} bytes, with index and continuous backup"
-    return table(["US dollars a month", ""], [*cells, [stored, f"{storage(MILLION, prices):.2f}"]])
+    names = [name for name in bills[-1] if any(billed.get(name) for billed in bills)]
+    rows = [[name, *(f"{billed.get(name, 0):.2f}" for billed in bills)] for name in names]
+    rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
+    uses = ("idle", "10 000 requests", "a million")
+    return table(["US dollars a month", *uses, *(f"{use}, less what is free" for use in uses)], rows)
 
 
 def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
@@ -164,6 +202,7 @@ def scaling(measured: Operations, setup: Setup, prices: Prices) -> str:
         "What a load meets": _limits(measured, setup),
         "What managing meets": _managing_limits(measured, setup),
         "What a month costs": _months(measured, setup, prices),
+        "What little use costs": _little(measured, prices),
         "What links take": _links(prices),
         "What begins to pay, and when": _break_evens(measured, setup, prices),
     }
@@ -258,6 +297,13 @@ def _months(measured: Operations, setup: Setup, prices: Prices) -> str:
     return table([*header, "per million"], rows)
 
 
+def _little(measured: Operations, prices: Prices) -> str:
+    parts = []
+    for name in MONITORINGS:
+        parts += [f"With `Monitoring={name}`:", little(measured, _setup(Monitoring=name), prices)]
+    return "\n\n".join(parts)
+
+
 def storage(links: float, prices: Prices) -> float:
     """Return dollars a month for links that are kept: table and index, and the table's continuous backup."""
     stored = prices.total("dynamodb.storage", links * (LINK_BYTES + INDEX_BYTES) / GB)
@@ -319,7 +365,30 @@ def _break_evens(measured: Operations, setup: Setup, prices: Prices) -> str:
   all month long, its writes would take {number(provisioned)} instead of {number(on_demand)}.
 - **CloudFront** before the API: where it answers more than {hits:.0%} of redirects itself. A million that it passes on
   cost {number(redirect)} behind it.
+{_load_balancer(measured, setup, prices)}
 - **A second region** (global table): never in dollars. Its copy of the table takes {number(region)} a month more at the
   required load, {region / cost.total(billed, MIX) / month:.0%} of the whole bill, before any request is served there.
 - **The table class Standard-IA**: when storage is half of the table's cost. With links kept for ever, that is after
   {number(cost.total(billed, MIX, only="DynamoDB") * month / stored)} months of the required load."""
+
+
+def _load_balancer(measured: Operations, setup: Setup, prices: Prices) -> str:
+    million, bill = REQUIRED.month / MILLION, cost.bill(measured, setup, REQUIRED, prices)
+    before, api = cost.total(bill, MIX) * million, bill[cost.API][MIX] * million
+    units, after = balancer.units(measured, REQUIRED), balancer.month(measured, setup, REQUIRED, prices)
+    largest = max(units, key=units.__getitem__)
+    others = ", ".join(f"{number(round(value, 1))} for {name}" for name, value in units.items() if name != largest)
+
+    def saved(*parts: float) -> str:
+        left = after.others + after.itself + sum(parts)
+        return f"{(before - left) / before:.0%} of the bill, which is then {left / million:.2f} a million"
+
+    text = (
+        f"**An Application Load Balancer** instead of the API: from {number(balancer.pays_from(prices) / MILLION)} "
+        f"million requests a month. At the required load it takes {number(after.itself)} instead of {number(api)}: "
+        f"{number(units[largest])} capacity units for {largest}, since no visitor uses another's ({others}). The TLS "
+        f"handshakes are data sent, {number(after.handshakes)} more. It saves {saved(after.handshakes)}; "
+        f"{saved()}, if handshakes were free. With AWS WAF, which looks at every request for {number(after.firewall)}, "
+        f"it saves {saved(after.handshakes, after.firewall)}; {saved(after.firewall)}, if handshakes were free."
+    )
+    return textwrap.fill(text, 118, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)

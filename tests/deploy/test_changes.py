@@ -85,6 +85,17 @@ def test_given_a_stack_when_anyone_may_create_then_each_is_counted_under_a_pseud
     assert "192.0.2.44" not in json.dumps(clients)
 
 
+def test_given_a_stack_when_it_is_monitored_fully_then_all_alarms_and_a_dashboard_are_there(deploy, client, stack):
+    changed = deploy(Monitoring="full")
+
+    assert changed.returncode == 0, changed.stdout
+    body = client("cloudwatch").get_dashboard(DashboardName="squrl-dev-us-east-1")["DashboardBody"]
+    assert len(client("cloudwatch").describe_alarms()["MetricAlarms"]) == 13
+    assert len(json.loads(body)["widgets"]) == 14
+    assert "${" not in body
+    assert stack["TableName"] in body
+
+
 def test_given_a_stack_when_it_is_deployed_again_without_a_change_then_nothing_happens(deploy, live, stack):
     again = deploy()
 

@@ -26,8 +26,6 @@ def test_given_a_deployment_when_its_outputs_are_read_then_they_lead_to_its_reso
     assert stack == {
         "ApiUrl": api["ApiEndpoint"],
         "TableName": "squrl-urls-dev",
-        "DashboardUrl": "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1"
-        "#dashboards/dashboard/squrl-dev-us-east-1",
         "AlarmTopicArn": topic["TopicArn"],
     }
 
@@ -93,17 +91,9 @@ def test_given_a_deployment_when_alarms_are_listed_then_each_is_published_to_the
 
     topic = client("sns").get_topic_attributes(TopicArn=stack["AlarmTopicArn"])["Attributes"]
     (statement,) = json.loads(topic["Policy"])["Statement"]
-    assert len(alarms) == 13
+    assert len(alarms) == 8  # dev has the essential ones
     assert all(alarm["AlarmActions"] == alarm["OKActions"] == [stack["AlarmTopicArn"]] for alarm in alarms)
     assert "cloudwatch.amazonaws.com" in statement["Principal"]["Service"]
-
-
-def test_given_a_deployment_when_the_dashboard_is_read_then_every_name_in_it_is_filled_in(stack, client):
-    body = client("cloudwatch").get_dashboard(DashboardName="squrl-dev-us-east-1")["DashboardBody"]
-
-    assert len(json.loads(body)["widgets"]) == 14
-    assert "${" not in body
-    assert stack["TableName"] in body
 
 
 def test_given_the_build_when_its_libraries_are_looked_at_then_they_know_the_services_that_are_called_and_no_others(

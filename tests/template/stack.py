@@ -94,13 +94,10 @@ class Stack:
         self.source = template
         resources = {name: self._with_values(resource) for name, resource in template["Resources"].items()}
         self._translated = _translate({**template, "Resources": resources}, self.parameters, layer)
-        self._existing: dict[str, Any] = {
-            name: resource
-            for name, resource in self._translated["Resources"].items()
-            if "Condition" not in resource or self._condition(resource["Condition"])
-        }
+        self._existing = self._that_exist(self._translated["Resources"])
         self.resources = {name: self.resolve(resource) for name, resource in self._existing.items()}
-        self.outputs = self.resolve(self._translated["Outputs"])
+        self._existing_outputs = self._that_exist(self._translated["Outputs"])
+        self.outputs = self.resolve(self._existing_outputs)
 
     def of_type(self, kind: str) -> dict[str, Any]:
         """Return the properties of all resources of one type, by logical id."""
@@ -113,12 +110,17 @@ class Stack:
             for name, rule in self._translated["Parameters"].items()
             for value in [self.parameters[name]]
         }
-        parts = {"Resources": self._existing, "Outputs": self._translated["Outputs"]}
+        parts = {"Resources": self._existing, "Outputs": self._existing_outputs}
         decided = {name: self.resolve(part, only_conditions=True) for name, part in parts.items()}
-        for resource in decided["Resources"].values():
-            resource.pop("Condition", None)
+        for each in [*decided["Resources"].values(), *decided["Outputs"].values()]:
+            each.pop("Condition", None)
         kept = {name: part for name, part in self._translated.items() if name != "Conditions"}
         return kept | {"Parameters": parameters} | decided
+
+    def _that_exist(self, parts: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: each for name, each in parts.items() if "Condition" not in each or self._condition(each["Condition"])
+        }
 
     def broken_rules(self) -> list[str]:
         """Return what CloudFormation says of the parameters before it makes anything."""
@@ -166,7 +168,8 @@ class Stack:
                 return self.resolve(yes if self._condition(condition) else no, only_conditions=only_conditions)
             if argument == "AWS::NoValue":
                 return NO_VALUE
-            if not only_conditions and (function == "Ref" or function.startswith("Fn::")):
+            is_condition = function == "Condition" and isinstance(argument, str)
+            if not only_conditions and (function == "Ref" or function.startswith("Fn::") or is_condition):
                 return self._evaluate(function, argument)
         resolved = {key: self.resolve(item, only_conditions=only_conditions) for key, item in value.items()}
         return {key: item for key, item in resolved.items() if item is not NO_VALUE}
@@ -199,6 +202,7 @@ class Stack:
         resolved = self.resolve(argument)
         evaluations: dict[str, Callable[[], Any]] = {
             "Ref": lambda: self.ref(resolved),
+            "Condition": lambda: self._condition(resolved),
             "Fn::GetAtt": lambda: self.attribute(*resolved),
             "Fn::FindInMap": lambda: self.source["Mappings"][resolved[0]][resolved[1]][resolved[2]],
             "Fn::Equals": lambda: _text(resolved[0]) == _text(resolved[1]),

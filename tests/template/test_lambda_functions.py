@@ -49,6 +49,7 @@ ROUTES = {
 # Who reads a variable that is no setting of squrl's.
 OTHERS = {
     "AWS_ENDPOINT_URL_DYNAMODB",  # botocore
+    "MONITORING",  # telemetry
     "POWERTOOLS_LOG_LEVEL",
     "POWERTOOLS_SERVICE_NAME",
 }

@@ -10,7 +10,7 @@ import pytest
 from bench.cost import PRICES
 from squrl.errors import SqurlError
 from tests.template.runs import Metric, run
-from tests.template.stack import REGION, Stack
+from tests.template.stack import REGION, ROOT, Stack
 
 # What AWS documents, by the dimensions that each metric bears.
 AWS_METRICS: dict[tuple[str, ...], list[str]] = {
@@ -51,6 +51,9 @@ FUNCTIONS: dict[str, Any] = {
     "IF": lambda condition, yes, no: yes if condition else no,
     "MIN": min,
 }
+
+
+MONITORINGS = pytest.mark.parametrize("monitoring", ["full", "essential"])
 
 
 def of_squrl(stack: Stack) -> set[Metric]:
@@ -166,8 +169,63 @@ def test_given_an_alarm_then_the_stack_emits_every_metric_of_it(template, enviro
     assert len(unknown) > 10
 
 
-def test_given_an_alarm_with_metric_math_then_it_uses_what_it_defines(template):
-    stack = Stack(template, GradualDeployment="true")
+@pytest.mark.parametrize(("access", "count"), [("key", 8), ("anyone", 9)])
+def test_given_the_essentials_then_their_alarms_are_free_and_watch_what_is_emitted(template, access, count):
+    stack = Stack(template, Environment="dev", Monitoring="essential", CreateAccess=access)
+    metrics = [metric for alarm in alarms(stack).values() for metric in watched(alarm)]
+
+    assert [metric for metric in metrics if metric not in of_squrl(stack) | of_aws(stack)] == []
+    assert len(alarms(stack)) == count
+    assert len(metrics) <= 10  # what an account has for nothing
+    assert stack.of_type("AWS::CloudWatch::Dashboard") == {}
+    assert "DashboardUrl" not in stack.outputs
+
+
+def test_given_the_essentials_then_only_what_alarms_watch_is_a_metric(template):
+    stack = Stack(template, Environment="dev", Monitoring="essential", CreateAccess="anyone", GradualDeployment="true")
+
+    emitted = of_squrl(stack)
+
+    types = {dict(metric.dimensions).get("error_type") for metric in emitted if metric.name == "error_count"}
+    assert {metric.name for metric in emitted} == {"domain_list_error", "limiter_unavailable", "error_count"}
+    assert types == {"InternalServerError", "ServiceUnavailable"}
+    assert {m for alarm in alarms(stack).values() for m in watched(alarm) if m.namespace == "Squrl"} <= emitted
+
+
+def test_given_refusals_that_an_alarm_of_full_tells_then_the_one_for_all_tells_them(template):
+    full, essential = (alarms(Stack(template, Monitoring=monitoring)) for monitoring in ("full", "essential"))
+    throttles, misses, refusals = full["ApiThrottlesAlarm"], full["MissesAlarm"], essential["ApiRefusalsAlarm"]
+    counted = {"creates": 0, "redirects": 0, "manages": 0, "pages": 0}
+    counts = [0, 1, 49, 50, 51, 60, 61, 99, 100, 101, 102, 1000]
+
+    # Each miss and each throttled request is a 4xx of the API.
+    throttled = [n for n in counts if result_of(throttles, refused=n, requests=n, **counted) > throttles["Threshold"]]
+    missed = [
+        miss
+        for miss, lookups in itertools.product(counts, repeat=2)
+        if miss <= lookups and result_of(misses, misses=miss, lookups=lookups) > misses["Threshold"]
+    ]
+
+    assert throttled
+    assert missed
+    assert min(throttled + missed) > refusals["Threshold"]
+    assert (refusals["Period"], refusals["EvaluationPeriods"]) == (300, 1)  # within one that either of them looks at
+
+
+def test_given_an_alarm_that_full_alone_has_then_operations_says_what_goes_unseen(template):
+    full, essential = (alarms(Stack(template, Monitoring=monitoring)) for monitoring in ("full", "essential"))
+    operations = (ROOT / "docs/operations.md").read_text()
+    _, _, section = operations.partition("### What essential leaves out")
+
+    listed = re.findall(r"^\| (\w+Alarm) \|", section.partition("\n## ")[0], re.MULTILINE)
+
+    assert sorted(listed) == sorted(full.keys() - essential.keys())
+    assert all(f"**{name}**" in operations for name in full.keys() | essential.keys())
+
+
+@MONITORINGS
+def test_given_an_alarm_with_metric_math_then_it_uses_what_it_defines(template, monitoring):
+    stack = Stack(template, GradualDeployment="true", Monitoring=monitoring)
 
     for name, alarm in alarms(stack).items():
         parts = alarm.get("Metrics", [])
@@ -178,8 +236,9 @@ def test_given_an_alarm_with_metric_math_then_it_uses_what_it_defines(template):
         assert len({part["MetricStat"]["Period"] for part in parts if "MetricStat" in part}) <= 1, name
 
 
-def test_given_an_alarm_then_it_is_silent_when_all_is_well_and_can_go_off(template):
-    stack = Stack(template, GradualDeployment="true")
+@MONITORINGS
+def test_given_an_alarm_then_it_is_silent_when_all_is_well_and_can_go_off(template, monitoring):
+    stack = Stack(template, GradualDeployment="true", Monitoring=monitoring)
     longest = {each["FunctionName"]: each["Timeout"] for each in stack.of_type("AWS::Lambda::Function").values()}
 
     for name, alarm in alarms(stack).items():
@@ -276,8 +335,9 @@ def test_given_an_alarm_on_a_ratio_then_ratio_and_threshold_are_percentages(temp
         assert 1 <= threshold < 100, name
 
 
-def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold(template):
-    stack = Stack(template, GradualDeployment="true")
+@pytest.mark.parametrize(("monitoring", "count"), [("full", 9), ("essential", 8)])
+def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold(template, monitoring, count):
+    stack = Stack(template, GradualDeployment="true", Monitoring=monitoring)
 
     said = {
         name: (float(number[1]), alarm["Threshold"])
@@ -285,12 +345,14 @@ def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold
         if (number := re.search(r"more than ([0-9.]+) (%|ms|requests)", alarm["AlarmDescription"], re.IGNORECASE))
     }
 
-    assert len(said) == 9
+    assert len(said) == count
     assert all(number == threshold for number, threshold in said.values())
 
 
-def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template):
-    stack = Stack(template, AlarmEmail="you@example.com", MonthlyBudget="20", GradualDeployment="true")
+@MONITORINGS
+def test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(template, monitoring):
+    options = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20", "GradualDeployment": "true"}
+    stack = Stack(template, **options, Monitoring=monitoring)
     ((topic, properties),) = stack.of_type("AWS::SNS::Topic").items()
     (policy,) = stack.of_type("AWS::SNS::TopicPolicy").values()
     (budget,) = stack.of_type("AWS::Budgets::Budget").values()

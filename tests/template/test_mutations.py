@@ -45,6 +45,10 @@ def alarms(template: Template) -> None:
     metrics.test_given_an_alarm_then_the_stack_emits_every_metric_of_it(template, "dev")
 
 
+def essentials(template: Template) -> None:
+    metrics.test_given_the_essentials_then_their_alarms_are_free_and_watch_what_is_emitted(template, "key", 8)
+
+
 def dashboard(template: Template) -> None:
     metrics.test_given_the_dashboard_then_the_stack_emits_every_metric_on_it(template, "dev")
 
@@ -141,7 +145,7 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
     ),
     "an alarm's id that is not defined": (
         lambda t: of(t, "Api5xxAlarm")["Metrics"][1].update(Id="failures"),
-        metrics.test_given_an_alarm_with_metric_math_then_it_uses_what_it_defines,
+        lambda t: metrics.test_given_an_alarm_with_metric_math_then_it_uses_what_it_defines(t, "full"),
     ),
     "a share for a percentage": (
         lambda t: of(t, "MissesAlarm").update(Threshold=0.8),
@@ -149,15 +153,31 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
     ),
     "a threshold out of reach": (
         lambda t: of(t, "Api5xxAlarm").update(Threshold=100),
-        metrics.test_given_an_alarm_then_it_is_silent_when_all_is_well_and_can_go_off,
+        lambda t: metrics.test_given_an_alarm_then_it_is_silent_when_all_is_well_and_can_go_off(t, "full"),
     ),
     "a latency beyond the time-out": (
         lambda t: of(t, "RedirectLatencyAlarm").update(Threshold=5000),
-        metrics.test_given_an_alarm_then_it_is_silent_when_all_is_well_and_can_go_off,
+        lambda t: metrics.test_given_an_alarm_then_it_is_silent_when_all_is_well_and_can_go_off(t, "full"),
     ),
     "an alarm that tells nobody": (
         lambda t: of(t, "MissesAlarm").update(AlarmActions=[]),
-        metrics.test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it,
+        lambda t: metrics.test_given_an_alarm_then_it_is_published_to_a_topic_that_lets_it(t, "full"),
+    ),
+    "an alarm too many for the essentials": (
+        lambda t: [t["Resources"][f"{name}Alarm"].pop("Condition") for name in ("TableErrors", "ServerErrors")],
+        essentials,
+    ),
+    "an essential alarm on a metric that full alone has": (
+        lambda t: of(t, "RedirectListsAlarm").update(MetricName="url_lookup_miss"),
+        essentials,
+    ),
+    "essential refusals that come too late": (
+        lambda t: of(t, "ApiRefusalsAlarm").update(Threshold=60),
+        metrics.test_given_refusals_that_an_alarm_of_full_tells_then_the_one_for_all_tells_them,
+    ),
+    "an alarm left out of the essentials and out of the handbook": (
+        lambda t: t["Resources"]["DeadClicksAlarm"].update(Condition="MonitorsFully"),
+        metrics.test_given_an_alarm_that_full_alone_has_then_operations_says_what_goes_unseen,
     ),
     "every action allowed": (lambda t: statement(t, "CreateUrlRole", 0).update(Action="dynamodb:*"), permissions),
     "an action too many": (lambda t: statement(t, "CreateUrlRole", 0)["Action"].append("dynamodb:Scan"), permissions),

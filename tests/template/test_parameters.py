@@ -44,12 +44,13 @@ OPTIONS: list[dict[str, str]] = [
     {"CreatesPerMinutePerClient": "0"},
     {"CreateAccess": "anyone"},
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
+    {"Monitoring": "essential"},
 ]
 TOLD = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20"}  # what prod wants to know
 # No option, every option, and rows in between such that any two options meet in all four ways: each option is in three
-# of the five rows, no two in the same ones.
-ROWS = list(zip(OPTIONS, itertools.combinations(range(5), 3), strict=False))
-COMBINATIONS = [dict(pair for option, rows in ROWS if row in rows for pair in option.items()) for row in range(5)]
+# of the six rows, no two in the same ones.
+ROWS = list(zip(OPTIONS, itertools.combinations(range(6), 3), strict=False))
+COMBINATIONS = [dict(pair for option, rows in ROWS if row in rows for pair in option.items()) for row in range(6)]
 COMBINATIONS += [{}, dict(pair for option in OPTIONS for pair in option.items())]
 
 # What no longer applies once conditions are decided and values put in, and what SAM itself writes.
@@ -309,6 +310,11 @@ def test_given_a_deployment_of_samconfig_then_it_has_the_tags_that_are_counted(t
     assert tags == {"Service": "squrl", "Environment": name, "ManagedBy": "sam"}
     assert budget["Budget"]["CostFilters"] == {"TagKeyValue": [f"user:Service${tags['Service']}"]}
     assert '"Service": "squrl"' not in json.dumps(template)
+
+
+@pytest.mark.parametrize(("environment", "monitoring"), [("dev", "essential"), ("staging", "full"), ("prod", "full")])
+def test_given_an_environment_of_samconfig_then_it_says_how_it_is_monitored(environment, monitoring):
+    assert OVERRIDES[f"{environment} deploy"]["Monitoring"] == monitoring
 
 
 def test_given_samconfig_then_its_environments_are_the_templates():

@@ -1,6 +1,7 @@
 """What squrl costs: by figures that are easy to work out by hand, and as the template has it."""
 
 import copy
+import dataclasses
 import json
 import math
 import re
@@ -11,7 +12,7 @@ from samcli.commands._utils.template import get_template_data  # type: ignore[im
 
 from bench import cost, report
 from bench.cost import __main__ as command
-from bench.cost import tables
+from bench.cost import balancer, tables
 from bench.subjects import OWNER, link_item
 from local.template import TEMPLATE, Stack
 from squrl.aws import keys
@@ -38,7 +39,9 @@ SETUP = cost.Setup(
     alarms=15,
     alarm_metrics=20,
     dashboards=1,
+    dashboard_metrics=50,
     own_keys=1,
+    queues=1,
     encrypts_tables=True,
     click_batch=99,
     create_rate=200,
@@ -98,10 +101,111 @@ def test_given_measured_requests_when_billed_then_a_million_costs_what_it_should
         ("dashboard", 3),
         ("clients' key", 1),
         ("table keys, requests", 2 * 730 * 12 * 0.000003),  # each of two processes asks every five minutes
+        ("click queue, asked for messages", 5 * 730 * 180 * 0.0000004),  # by five pollers, three times a minute
     ],
 )
 def test_given_a_million_requests_a_month_when_billed_then_the_month_is_theirs(line, dollars):
     assert bill(traffic=cost.QUIET)[line][cost.MIX] == pytest.approx(dollars)
+
+
+def idle(*, is_allowed=False, **parameters):
+    """Return the bill of a month without requests, of which nothing is measured."""
+    return cost.month_bill({}, setup_of(**parameters), cost.IDLE, cost.Prices(), is_allowed=is_allowed)
+
+
+@pytest.mark.parametrize(("is_allowed", "most"), [(False, 2.00), (True, 0.50)])
+def test_given_the_essentials_when_nobody_uses_the_stack_then_it_costs_next_to_nothing(is_allowed, most):
+    billed = idle(Monitoring="essential", CreateAccess="key", is_allowed=is_allowed)
+
+    assert 0 <= sum(billed.values()) < most
+    assert {name for name, dollars in billed.items() if dollars} <= {"alarms", "click queue, asked for messages"}
+
+
+def test_given_nobody_who_uses_it_when_billed_then_metrics_without_data_are_free():
+    billed = idle(Monitoring="full")
+
+    assert billed["custom metrics"] == billed["table keys, requests"] == 0
+    assert billed["alarms"] == pytest.approx(52 * 0.10)
+    assert billed["dashboard"] == pytest.approx(3)
+
+
+@pytest.mark.parametrize(("metrics", "dollars"), [(50, 0), (51, 3)])
+def test_given_a_dashboard_when_it_shows_more_than_fifty_metrics_then_it_is_not_free(metrics, dollars):
+    setup = dataclasses.replace(SETUP, dashboard_metrics=metrics)
+
+    billed = cost.month_bill({}, setup, cost.IDLE, cost.Prices(), is_allowed=True)
+
+    assert billed["dashboard"] == dollars
+
+
+def test_given_what_is_free_when_billed_then_lines_of_one_price_share_it(prices):
+    setup = dataclasses.replace(SETUP, own_keys=0, custom_metrics=0)
+    rare, allowed = (
+        cost.month_bill(OPERATIONS, setup, cost.RARE, prices, is_allowed=is_allowed) for is_allowed in (False, True)
+    )
+
+    month, mix = cost.QUIET.month, (10 * 10_000 + 20_000) / 11 / 1000  # GB-seconds of a request, by a thousand
+    quiet = cost.month_bill(OPERATIONS, setup, cost.QUIET, prices)
+    assert quiet["Lambda, time"] == pytest.approx(month / 1000 * mix * 0.0000133334)
+    assert rare["Lambda, requests"] == pytest.approx(0.01 * 0.20)
+    assert allowed["Lambda, requests"] == allowed["Lambda, time"] == allowed["Lambda, cold starts"] == 0
+    assert allowed["API"] == rare["API"] == pytest.approx(0.01)  # its allowance ends after a year
+    assert allowed["alarms"] == pytest.approx(rare["alarms"] - 1)
+
+
+def test_given_the_same_month_when_billed_either_way_then_it_costs_the_same(prices):
+    month = cost.REQUIRED.month / 1e6
+
+    assert sum(cost.month_bill(OPERATIONS, SETUP, cost.REQUIRED, prices).values()) == pytest.approx(
+        cost.total(bill(), cost.MIX) * month
+    )
+
+
+@pytest.mark.parametrize(
+    ("dimension", "units"),
+    [
+        ("new connections", 110_000 / 60 / 25),
+        ("active connections", 110_000 / 60 * 60 / 3000),
+        ("bytes", 3600 * (10 * 1724 + 2748) * 10_000 / 60 / (0.4 * GB)),
+        ("rules", 0),
+    ],
+)
+def test_given_the_required_load_when_balanced_then_each_dimension_takes_its_units(dimension, units):
+    assert balancer.units(OPERATIONS, cost.REQUIRED)[dimension] == pytest.approx(units)
+
+
+def test_given_a_load_balancer_when_billed_then_it_costs_what_it_should(prices):
+    month = balancer.month(OPERATIONS, SETUP, cost.REQUIRED, prices)
+    requests, sent = cost.REQUIRED.month, (10 * 1024 + 2048) / 11
+
+    assert month.itself == pytest.approx(730 * (0.0225 + 110_000 / 60 / 25 * 0.008 + 2 * 0.005))
+    assert month.firewall == pytest.approx(5 + 1 + requests * 0.6e-6)
+    assert month.handshakes == pytest.approx(
+        prices.total("transfer.out", requests * (sent + 3000) / GB) - prices.total("transfer.out", requests * sent / GB)
+    )
+    without = [cost.API, "access log"]
+    assert month.others == pytest.approx(cost.total(bill(), cost.MIX, without=without) * requests / 1e6)
+
+
+def test_given_a_load_balancer_when_told_then_what_it_saves_is_the_bills_difference(prices):
+    before = cost.total(bill(), cost.MIX) * cost.REQUIRED.month / 1e6
+    month = balancer.month(OPERATIONS, SETUP, cost.REQUIRED, prices)
+
+    text = " ".join(tables.scaling(EVERYTHING, SETUP, prices).split())
+    (row,) = re.findall(r"\*\*An Application Load Balancer\*\*.*?- \*\*A second", text)
+    told = [int(share) / 100 for share in re.findall(r"(-?\d+)% of the bill", row)]
+
+    plain = month.itself + month.others
+    parts = (month.handshakes, 0, month.handshakes + month.firewall, month.firewall)
+    assert told == pytest.approx([1 - (plain + part) / before for part in parts], abs=0.005)
+
+
+def test_given_a_load_balancers_break_even_when_reckoned_then_both_cost_the_same(prices):
+    requests = balancer.pays_from(prices)
+    hours, units = 730, requests / (730 * 3600) / 25
+
+    balanced = hours * (0.0225 + 2 * 0.005 + units * 0.008) + requests * 3000 / GB * 0.09
+    assert balanced == pytest.approx(requests * 0.000001)
 
 
 def test_given_logs_that_are_kept_for_a_month_when_billed_then_they_are_compressed():
@@ -373,14 +477,15 @@ def test_given_measurements_when_the_command_runs_then_it_prints_everything(monk
     run(monkeypatch, tmp_path)
 
     printed = capsys.readouterr().out
-    for expected in ("| everything ", "| access log ", "| 1769 MB ", "### What a load meets", "million links"):
+    expectations = ("| everything ", "| access log ", "| 1769 MB ", "### What a load meets", "million links")
+    for expected in (*expectations, "### What little use costs", "**An Application Load Balancer**"):
         assert expected in printed
 
 
 def test_given_a_parameter_when_the_command_runs_then_its_cost_is_that_stacks(monkeypatch, tmp_path, capsys):
     run(monkeypatch, tmp_path, "Tracing=Active")
 
-    (traces,) = re.findall(r"\| traces .*", capsys.readouterr().out)
+    traces, *_ = re.findall(r"\| traces .*", capsys.readouterr().out)
     assert float(traces.split("|")[2]) > 0
 
 
@@ -399,7 +504,7 @@ def test_given_no_measurements_when_the_command_runs_then_it_says_how_to_get_the
 
 
 def test_given_the_template_when_a_month_is_reckoned_then_the_docs_say_the_same(prices):
-    monthly = tables.every_month(setup_of(), prices)
+    monthly = tables.every_month(prices)
 
     assert monthly in command.OPERATIONS.read_text()
 
@@ -415,3 +520,4 @@ def test_given_a_listed_price_when_read_then_source_date_unit_and_tiers_are_ther
     assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", price["read"])
     assert limits == sorted(limits)
     assert last is None
+    assert price.get("free", 1) > 0

@@ -576,8 +576,10 @@ def test_given_incidents_and_queries_when_invoked_then_each_is_reported_once():
     assert len(log_in(written)) == 4
 
 
+@pytest.mark.parametrize("monitoring", ["full", "essential"])
 @pytest.mark.parametrize("name", [name for name in events.ANSWERS if "/http" in name])
-def test_given_any_request_when_answered_then_nothing_of_the_visitor_is_written(functions, name):
+def test_given_any_request_when_answered_then_nothing_of_the_visitor_is_written(functions, name, monitoring):
+    functions.parameters = {"Monitoring": monitoring}
     event = events.load(name)
     http = event["requestContext"]["http"]
 
@@ -593,7 +595,47 @@ def test_given_any_request_when_answered_then_nothing_of_the_visitor_is_written(
     }
     written = json.dumps(functions.written).replace("as in https://example.com/path", "")
     assert not [secret for secret in secrets - {None} if secret in written]
-    assert log_in(functions.written) == [] or answer["statusCode"] >= 400 or '"error"' in answer["body"]
+    logged = [record for record in log_in(functions.written) if record["message"] != "Figures"]
+    assert logged == [] or answer["statusCode"] >= 400 or '"error"' in answer["body"]
+
+
+@pytest.mark.parametrize(
+    ("name", "figures"),
+    [
+        ("redirect/http.json", {"url_lookup_count"}),
+        ("redirect/http_not_found.json", {"url_lookup_count", "url_lookup_miss", "error_count"}),
+        ("create_url/http.json", {"url_creation_count"}),
+    ],
+)
+def test_given_the_essentials_when_invoked_then_figures_are_one_record_and_no_metrics(functions, name, figures):
+    functions.parameters = {"Monitoring": "essential"}
+
+    functions.invoke("redirect", events.load("redirect/http.json"))
+    functions.invoke(name.partition("/")[0], events.load(name))
+
+    (record,) = [record for record in log_in(functions.written) if record["message"] == "Figures"]
+    counts = {figure for figure in record if figure.endswith(("_count", "_miss"))}
+    assert metrics_in(functions.written) == {}
+    assert counts == figures
+    assert all(record[figure] == [1] for figure in figures)
+    assert len(record["function_duration"]) == 1  # not the last one's as well
+
+
+def test_given_the_essentials_when_something_goes_wrong_then_what_alarms_watch_is_a_metric(functions):
+    functions.parameters = {"Monitoring": "essential"}
+    functions.store.failures = {"count_click": Unavailable(), "get": Unavailable()}
+
+    def handler(event, invocation):
+        for incident in Incident:
+            invocation.note(incident, "SomeError")
+
+    functions.invoke("redirect", events.load("redirect/http_302.json"))
+    with as_lambda(variables("redirect", Monitoring="essential")) as written:
+        telemetry.observed(handler)("event", Context())
+
+    service = {"service": variables("redirect")["POWERTOOLS_SERVICE_NAME"]}
+    assert metrics_in(functions.written) == {"error_count": [service | {"error_type": "ServiceUnavailable"}]}
+    assert metrics_in(written) == {"domain_list_error": [service], "limiter_unavailable": [service]}
 
 
 def test_given_a_cold_start_when_invoked_then_it_is_counted(functions, monkeypatch):
@@ -604,6 +646,7 @@ def test_given_a_cold_start_when_invoked_then_it_is_counted(functions, monkeypat
     assert "ColdStart" in metrics_in(functions.written)
 
 
+@pytest.mark.parametrize("monitoring", ["full", "essential"])
 @pytest.mark.parametrize(
     ("name", "most"),
     [
@@ -613,8 +656,9 @@ def test_given_a_cold_start_when_invoked_then_it_is_counted(functions, monkeypat
         ("create_url/http_validation_error.json", 1200),
     ],
 )
-def test_given_a_warm_process_when_it_answers_then_what_it_writes_stays_small(functions, name, most):
+def test_given_a_warm_process_when_it_answers_then_what_it_writes_stays_small(functions, name, most, monitoring):
     function = name.partition("/")[0]
+    functions.parameters = {"Monitoring": monitoring}
     functions.invoke(function, events.load(name))
 
     functions.invoke(function, events.load(name))

@@ -41,11 +41,16 @@ _WORDS = {
     Incident.LIMITER_UNAVAILABLE: "A client could not be limited",
 }
 
+# What an alarm watches is a metric in any case. Where Monitoring is essential, the rest is one record of the log.
+_WATCHED = (Incident.DOMAIN_LIST_ERROR, Incident.LIMITER_UNAVAILABLE)
+_SERVER_ERRORS = 500  # where they begin: alarms watch these, and no other errors
+
 Handler = Callable[[Any, Invocation], Any]
 LambdaHandler = Callable[[Any, "LambdaContext"], Any]
 
 logger = Logger()
 metrics = Metrics(namespace=NAMESPACE)
+_figures: dict[str, list[float]] = {}  # of this invocation, where they are no metrics
 
 
 def quiet_libraries() -> None:
@@ -60,6 +65,8 @@ def quiet_libraries() -> None:
 def observed(handler: Handler) -> LambdaHandler:
     """Make a Lambda handler: request id in every log record, a trace, metrics written once, at the end.
 
+    With ``MONITORING=essential`` in the environment only what an alarm watches is a metric; the log has the rest.
+
     What it changes in the process is for Lambda: the modules that were loaded until now are no longer looked through
     for garbage.
     """
@@ -72,7 +79,6 @@ def observed(handler: Handler) -> LambdaHandler:
         # An answer holds the destination, which is not for the trace.
         return cast("Handler", _tracer().capture_lambda_handler(handler, capture_response=False))
 
-    @metrics.log_metrics(capture_cold_start_metric=True)
     @logger.inject_lambda_context
     @functools.wraps(handler)
     def wrapper(event: Any, context: "LambdaContext") -> Any:  # noqa: ANN401 (an event may be any JSON)
@@ -83,10 +89,18 @@ def observed(handler: Handler) -> LambdaHandler:
         finally:
             _report(invocation)
             _measure(FUNCTION_DURATION, (time.perf_counter() - started) * 1000)
+            if _figures:
+                logger.info("Figures", extra=_figures)
+                _figures.clear()
 
+    observing = wrapper if _is_essential() else metrics.log_metrics(wrapper, capture_cold_start_metric=True)
     gc.freeze()
     gc.enable()  # a function switches it off while it is loaded
-    return cast("LambdaHandler", wrapper)
+    return cast("LambdaHandler", observing)
+
+
+def _is_essential() -> bool:
+    return os.environ.get("MONITORING") == "essential"
 
 
 def _report(invocation: Invocation) -> None:
@@ -99,7 +113,17 @@ def _report(invocation: Invocation) -> None:
 
 
 def _measure(name: str, milliseconds: float) -> None:
-    metrics.add_metric(name, MetricUnit.Milliseconds, round(milliseconds, 2))
+    _add(name, MetricUnit.Milliseconds, round(milliseconds, 2))
+
+
+def _add(name: str, unit: MetricUnit, value: float) -> None:
+    if not _is_essential():
+        metrics.add_metric(name, unit, value)
+    elif name in _WATCHED:
+        with single_metric(name, unit, value, namespace=NAMESPACE):
+            pass
+    else:
+        _figures.setdefault(name, []).append(value)
 
 
 @functools.cache
@@ -121,7 +145,7 @@ def annotate(short_code: str) -> None:
 
 def count(name: str, number: int = 1) -> None:
     """Add to a metric, after what it counts has happened."""
-    metrics.add_metric(name, MetricUnit.Count, number)
+    _add(name, MetricUnit.Count, number)
 
 
 def record_error(error: SqurlError) -> None:
@@ -130,7 +154,7 @@ def record_error(error: SqurlError) -> None:
     Messages are fixed texts but for a `ValidationError`'s, which repeats the names of fields: that stays out.
     """
     _count_error(error)
-    log = logger.info if error.status < 500 else logger.warning  # noqa: PLR2004 (where the caller's errors end)
+    log = logger.info if error.status < _SERVER_ERRORS else logger.warning
     log(error.message if error.details is None else "A field breaks a rule", error_type=error.name)
 
 
@@ -147,5 +171,7 @@ def record_defect(error: InternalServerError, cause: Exception) -> None:
 
 def _count_error(error: SqurlError) -> None:
     count(ERROR_COUNT)
+    if _is_essential() and error.status < _SERVER_ERRORS:
+        return
     with single_metric(ERROR_COUNT, MetricUnit.Count, 1, namespace=NAMESPACE) as metric:
         metric.add_dimension("error_type", error.name)  # `service` is there by default
