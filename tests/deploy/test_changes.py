@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.events import LINKS, load
 
-FUNCTIONS = ("squrl-create-url-dev", "squrl-manage-links-dev", "squrl-redirect-dev", "squrl-count-clicks-dev")
+FUNCTIONS = [f"squrl-{name}-dev" for name in ("create-url", "manage-links", "redirect", "pages", "count-clicks")]
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d"
 
 

@@ -16,7 +16,13 @@ from squrl.clicks import Click
 from squrl.links import DAY, MAX_DAYS, Kind, Link, timestamp
 from tests.support.events import ANSWERS, BATCHES, LINKS, load, status_and_error
 
-FUNCTIONS = {"create-url": 10, "manage-links": 30, "redirect": 5, "count-clicks": 30}  # and their time-outs, in seconds
+FUNCTIONS = {
+    "create-url": 10,
+    "manage-links": 30,
+    "redirect": 5,
+    "pages": 5,
+    "count-clicks": 30,
+}  # and their time-outs, in seconds
 
 
 def test_given_a_deployment_when_its_outputs_are_read_then_they_lead_to_its_resources(stack, client):
@@ -81,6 +87,7 @@ def test_given_a_deployment_when_log_groups_are_listed_then_all_are_kept_for_a_w
         "/aws/lambda/squrl-count-clicks-dev": 7,
         "/aws/lambda/squrl-create-url-dev": 7,
         "/aws/lambda/squrl-manage-links-dev": 7,
+        "/aws/lambda/squrl-pages-dev": 7,
         "/aws/lambda/squrl-redirect-dev": 7,
         "/aws/vendedlogs/squrl-dev/access": 7,
     }
@@ -122,8 +129,19 @@ def test_given_a_deployment_when_the_redirect_is_asked_where_its_clicks_go_then_
             {"GET/links", "GET/links/*", "PATCH/links/*", "DELETE/links/*"}
             | {"GET/links/*/stats", "POST/links/bulk", "PATCH/links/bulk", "POST/links/import"},
         ),
+        (
+            "pages",
+            {
+                f"{method}/{path}"
+                for method in ("GET", "HEAD")
+                for path in (
+                    *("", "assets/*", "*/qr", "robots.txt", "favicon.ico", ".well-known/security.txt"),
+                    *("health", "openapi.yaml", "docs"),
+                )
+            },
+        ),
     ],
-    ids=["create-url", "redirect", "manage-links"],
+    ids=["create-url", "redirect", "manage-links", "pages"],
 )
 def test_given_a_deployment_when_a_function_is_asked_who_may_invoke_it_then_it_is_the_apis_routes(
     stack, client, function, routes
@@ -351,6 +369,7 @@ def test_given_a_row_full_of_days_when_clicked_then_old_ones_are_moved_and_none_
         ("create-url", "create_url/direct_custom_code.json", "url_reuse_count"),
         ("manage-links", "manage_links/direct_import.json", "url_creation_count"),
         ("redirect", "redirect/direct.json", "url_lookup_count"),
+        ("pages", "pages/http_qr.json", "database_query_duration"),
         ("count-clicks", "count_clicks/sqs.json", "click_counted_late"),
     ],
     ids=FUNCTIONS,
