@@ -5,7 +5,8 @@ import subprocess
 import time
 import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -110,6 +111,10 @@ class Api(ABC):
         return self.send(method, path, body, query or {})
 
     @abstractmethod
+    def address(self) -> str:
+        """Return where visitors reach it: what stands before ``/create``."""
+
+    @abstractmethod
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
 
@@ -152,6 +157,10 @@ class HttpApi(Api):
         timeout = httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS)
         self._client = httpx.Client(headers=headers, timeout=timeout)  # it follows no redirect with the key
 
+    def address(self) -> str:
+        """Return the URL that was given."""
+        return self.url
+
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
         import httpx  # noqa: PLC0415
@@ -188,25 +197,39 @@ class StackApi(Api):
     def __init__(self, stack: str, region: str | None) -> None:
         import boto3  # noqa: PLC0415 - see above
         from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         configured = _configured(stack)
         config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
-        self._stack = stack
-        try:
+        self._stack, self._region = stack, region
+        with self._looking_for_it():
             session = boto3.Session(
                 profile_name=configured.get("profile"), region_name=region or configured.get("region")
             )
-            found = session.client("cloudformation").describe_stack_resource(
-                StackName=stack, LogicalResourceId=_FUNCTION
-            )
+            self._region = session.region_name
+            self._cloudformation = session.client("cloudformation")
+            found = self._cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=_FUNCTION)
             self._lambda = session.client("lambda", config=config)
+        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+
+    def address(self) -> str:
+        """Return the stack's base URL if it has one, where a CDN stands before the API; else its domain or the API's."""
+        with self._looking_for_it():
+            (stack,) = self._cloudformation.describe_stacks(StackName=self._stack)["Stacks"]
+        given = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        return str(given.get("BaseUrl") or outputs["ApiUrl"])
+
+    @contextmanager
+    def _looking_for_it(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            yield
         except ClientError as error:
-            said = f"AWS refused to look for the stack {stack} in {session.region_name}"
+            said = f"AWS refused to look for the stack {self._stack} in {self._region}"
             raise Refused(f"{said}: {error.response['Error'].get('Message', error)}") from error
         except BotoCoreError as error:  # no credentials, no region, no network
-            raise Unreachable(f"AWS can't be asked for the stack {stack}: {error}") from error
-        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+            raise Unreachable(f"AWS can't be asked for the stack {self._stack}: {error}") from error
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
@@ -237,6 +260,10 @@ class LocalApi(Api):
         if found is None or not (found / ".venv").exists():
             raise UsageError("--local needs a checkout of squrl in which `make start` was run: change to its folder")
         self._checkout = found
+
+    def address(self) -> str:
+        """Return where `make start` serves it, unless it was told another port."""
+        return "http://127.0.0.1:3000"
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once: a process is started for it."""

@@ -39,6 +39,9 @@ class InMemory(Api):
     def has_owner(self) -> bool:  # type: ignore[override]
         return self.key is not None and not self.is_operator
 
+    def address(self):
+        return "https://go.example.com"
+
     def send(self, method, path, body, query):
         self.sent.append((method, path, body))
         if self.failures:
