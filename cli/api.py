@@ -212,7 +212,7 @@ class StackApi(Api):
         self._function = found["StackResourceDetail"]["PhysicalResourceId"]
 
     def address(self) -> str:
-        """Return the stack's base URL if it has one, where a CDN stands before the API; else its domain or the API's."""
+        """Return the stack's base URL if it has one, since a CDN may stand before the API; else its output `ApiUrl`."""
         with self._looking_for_it():
             (stack,) = self._cloudformation.describe_stacks(StackName=self._stack)["Stacks"]
         given = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}

@@ -25,7 +25,7 @@ _AGENT = "Mozilla/5.0 (squrl smoke)"  # a person's: nothing that bots call thems
 
 # What an answer's error probably means, whatever was asked.
 _MEANINGS = {
-    "Unauthorized": "the address is another stack's than the one that made the key, or the functions read another table",
+    "Unauthorized": "another stack answers there than the one that made the key, or the functions have other tables",
     "Forbidden": "only CloudFront may ask (OriginSecret): set BaseUrl to its address, or name it with --url",
     "InvalidUrl": "the domain lists keep links from leading there: see `squrl domain list`",
     "RateLimitExceeded": "DynamoDB throttles the table, or the limit for each client is too low",

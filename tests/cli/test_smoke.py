@@ -80,8 +80,10 @@ def test_given_a_squrl_that_works_when_tried_then_all_of_it_was_used_and_nothing
     assert result.exit_code == 0, result.output
     assert [line.split(":")[0] for line in result.stdout.splitlines()] == [
         f"ok  {step}"
-        for step in ("health", "key", "create", "follow", "code+", "code%2B", "code/", "code.", "code%20", "count")
-        + ("change", "disable", "enable", "delete")
+        for step in (
+            *("health", "key", "create", "follow", "code+", "code%2B", "code/", "code.", "code%20", "count"),
+            *("change", "disable", "enable", "delete"),
+        )
     ]
     code = network.asked[2].removeprefix("GET /")
     assert network.asked[2:8] == [f"GET /{code}{end}" for end in ("", "+", "%2B", "/", ".", "%20")]
@@ -94,7 +96,7 @@ def test_given_a_squrl_that_works_when_tried_then_all_of_it_was_used_and_nothing
     [
         ("GET /health", 1, httpx.Response(503, json={"status": "fail"}), "health", "can't read the table"),
         ("GET /health", 1, httpx.Response(200, text="<html>"), "health", "the address isn't squrl's"),
-        ("POST /create", 1, httpx.Response(401, json={"error": "Unauthorized"}), "create", "another stack's"),
+        ("POST /create", 1, httpx.Response(401, json={"error": "Unauthorized"}), "create", "another stack answers"),
         ("POST /create", 1, httpx.Response(403, json={"error": "Forbidden"}), "create", "--url"),
         ("POST /create", 1, CRASHED, "create", "crashed or couldn't start"),
         ("POST /create", 1, httpx.Response(201, json={}), "create", "doesn't do what was asked"),
@@ -115,7 +117,7 @@ def test_given_a_squrl_that_works_when_tried_then_all_of_it_was_used_and_nothing
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_given_a_step_that_fails_when_tried_then_it_is_named_and_nothing_is_left(  # noqa: PLR0917
+def test_given_a_step_that_fails_when_tried_then_it_is_named_and_nothing_is_left(
     run, network, left, pattern, nth, answer, step, means
 ):
     network.broken = (pattern, nth, answer)

@@ -78,7 +78,9 @@ def _routes() -> list[tuple[str, Route]]:
         for event in resource["Properties"].get("Events", {}).values():
             if event["Type"] == "HttpApi":
                 path, method = (event["Properties"].get(name) for name in ("Path", "Method"))
-                route = Route(f"{method} {path}" if path else "$default", resource["Properties"]["CodeUri"].split("/")[1])
+                route = Route(
+                    f"{method} {path}" if path else "$default", resource["Properties"]["CodeUri"].split("/")[1]
+                )
                 pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(route.key)) if path else "(?s:.*)"
                 found.append((pattern, route))
     return sorted(found, key=lambda each: (each[1].key == "$default", each[1].key.count("{")))
