@@ -74,7 +74,7 @@ def left(functions):
     return lambda: (functions.store.links.keys() | functions.durable.keys.keys()) - samples
 
 
-def test_given_a_squrl_that_works_when_tried_then_all_of_it_was_used_and_nothing_is_left(run, network, left):
+def test_given_a_squrl_that_works_when_tried_then_each_step_is_and_nothing_is_left(run, network, left):
     result = run("smoke", "--local")
 
     assert result.exit_code == 0, result.output

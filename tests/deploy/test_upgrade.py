@@ -25,7 +25,7 @@ def old(tmp_path_factory) -> Path:
     """Return the previous release as it is built, with functions that do nothing."""
     folder: Path = tmp_path_factory.mktemp("previous")
     template = upgrade.previous()
-    (folder / "template.yaml").write_text(yaml.safe_dump(template))
+    (folder / "template.yaml").write_text(json.dumps(template))
     for resource in template["Resources"].values():
         code = resource["Properties"].get("CodeUri") or resource["Properties"].get("ContentUri")
         if code:
@@ -44,7 +44,7 @@ def stages(build, tmp_path_factory) -> Iterator[Path]:
     def make():
         for staged in upgrade.deployments(folder):
             template["Resources"]["UrlsTable"] = staged["Resources"]["UrlsTable"]
-            (build / "template.yaml").write_text(yaml.safe_dump(template))
+            (build / "template.yaml").write_text(json.dumps(template))
             yield build
 
     yield make()
@@ -95,7 +95,7 @@ def visit(upgraded, invoke):
     return ask
 
 
-def test_given_an_upgrade_when_it_goes_on_then_visitors_are_sent_on_at_each_step(upgraded):
+def test_given_an_upgrade_when_it_goes_on_then_visitors_are_sent_on_meanwhile(upgraded):
     visits = upgraded["visits"]
 
     assert [visit["statusCode"] for visit in visits] == [302, 302, 302]
@@ -124,11 +124,11 @@ def test_given_an_upgrade_then_the_tables_are_this_releases(upgraded, client):
     }
 
 
-def test_given_an_upgrade_when_rows_are_read_then_each_is_as_the_previous_release_wrote_it(upgraded, row):
+def test_given_an_upgrade_when_rows_are_read_then_each_is_as_it_was_written(upgraded, row):
     assert {code: row(code) for code in ROWS} == ROWS
 
 
-def test_given_an_upgrade_when_links_are_looked_at_then_each_has_its_count_and_destination(upgraded, operate):
+def test_given_an_upgrade_when_links_are_looked_at_then_each_has_its_count(upgraded, operate):
     for code, written in ROWS.items():
         status, link = operate("GET", f"/links/{code}")
         shown = {"short_code": code, "original_url": written["original_url"]["S"], "owner": None, "imported_clicks": 0}
@@ -163,7 +163,7 @@ def test_given_an_upgrade_when_a_link_is_followed_then_it_leads_and_counts_as_be
     client("dynamodb").put_item(TableName="squrl-urls-dev", Item=ROWS[code])
 
 
-def test_given_an_upgrade_when_a_custom_code_is_asked_for_again_then_the_old_link_is_returned(upgraded, invoke):
+def test_given_an_upgrade_when_a_custom_code_is_asked_for_then_its_link_is_found(upgraded, invoke):
     again = invoke(
         "create-url",
         {"original_url": "https://example.com/sale", "custom_code": "spring-sale", "redirect_type": "302"},
@@ -172,7 +172,7 @@ def test_given_an_upgrade_when_a_custom_code_is_asked_for_again_then_the_old_lin
     assert (again["short_code"], again["click_count"]) == ("spring-sale", 99)
 
 
-def test_given_a_click_that_the_previous_release_queued_when_it_comes_then_it_is_counted_once(
+def test_given_a_click_that_was_queued_before_when_it_comes_then_it_is_counted_once(
     upgraded, client, row, eventually
 ):
     message = json.dumps(upgrade.written()["message"] | {"clicked_at": int(time.time())})
@@ -189,7 +189,7 @@ def test_given_a_click_that_the_previous_release_queued_when_it_comes_then_it_is
     client("dynamodb").put_item(TableName="squrl-urls-dev", Item=ROWS["Aezv9qf"])
 
 
-def test_given_an_upgrade_when_the_handbooks_last_step_is_done_then_what_has_expired_can_be_collected(
+def test_given_an_upgrade_when_its_last_step_is_done_then_old_rows_can_be_collected(
     upgraded, client, row
 ):
     dynamodb, names, values = client("dynamodb"), {"#status": "status"}, {":active": {"S": "active"}}

@@ -100,7 +100,7 @@ def stack(template, parameters):
     return Stack(template, **{name: given for name, given in parameters.items() if name in template["Parameters"]})
 
 
-def test_given_the_previous_release_when_upgraded_at_once_then_the_table_alone_is_in_the_way(parameters):
+def test_given_the_previous_release_when_upgraded_at_once_then_it_is_refused(parameters):
     reasons = refused(stack(upgrade.previous(), parameters), stack(read(), parameters))
 
     assert reasons == [
@@ -109,7 +109,7 @@ def test_given_the_previous_release_when_upgraded_at_once_then_the_table_alone_i
     ]
 
 
-def test_given_the_previous_release_when_upgraded_by_the_handbook_then_nothing_is_refused(parameters, tmp_path):
+def test_given_the_previous_release_when_upgraded_step_by_step_then_none_is_refused(parameters, tmp_path):
     templates = [upgrade.previous(), *upgrade.deployments(tmp_path)]
 
     stacks = [stack(template, parameters) for template in templates]
@@ -125,7 +125,7 @@ def test_given_the_handbooks_deployments_then_the_clean_up_is_off_until_the_last
     assert [table["Properties"]["TimeToLiveSpecification"]["Enabled"] for table in tables] == [False, False, True]
 
 
-def test_given_an_upgrade_when_a_table_is_deleted_then_the_handbook_says_what_to_keep_of_it(parameters):
+def test_given_a_table_that_an_upgrade_deletes_then_the_handbook_says_what_to_keep(parameters):
     before, after = (stack(template, parameters) for template in (upgrade.previous(), read()))
 
     deleted = {
@@ -138,7 +138,7 @@ def test_given_an_upgrade_when_a_table_is_deleted_then_the_handbook_says_what_to
     assert "squrl-state-prod" in upgrade.handbook()
 
 
-def test_given_a_parameter_that_is_gone_or_decides_otherwise_then_the_handbook_has_it():
+def test_given_a_parameter_that_is_gone_or_decides_anew_then_the_handbook_has_it():
     gone = upgrade.previous()["Parameters"].keys() - read()["Parameters"].keys()
 
     assert gone
