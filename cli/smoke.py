@@ -158,14 +158,19 @@ class _Run:
         return left
 
     def _release(self) -> None:
-        found = self._operator.call("GET", "/links", query={"owner": self._owner})["links"]  # without a deleted one
-        for code in {self._code, *(link["short_code"] for link in found)} - {""}:
+        codes = [self._code]
+        if not self._code:
+            found = self._operator.call("GET", "/links", query={"owner": self._owner})["links"]
+            codes = [link["short_code"] for link in found]
+        for code in codes:
             self._operator.call("DELETE", f"/links/{code}", query={"release": "true"})
 
     def _revoke(self) -> None:
-        for key in self._operator.call("GET", "/keys")["keys"]:
-            if key["owner"] == self._owner:
-                self._operator.call("DELETE", f"/keys/{key['id']}")
+        ids = [self._key[3:11]]  # behind sq_
+        if not self._key:
+            ids = [key["id"] for key in self._operator.call("GET", "/keys")["keys"] if key["owner"] == self._owner]
+        for id_ in ids:
+            self._operator.call("DELETE", f"/keys/{id_}")
 
     def _json(self, method: str, path: str, status: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
         answer = _object(self._ask(method, path, status, body))
@@ -278,7 +283,9 @@ def _try(run: _Run) -> str:
         except (_Wrong, Refused, Unreachable, KeyError, TypeError) as error:
             found = f"the answer has no {error}" if isinstance(error, KeyError) else str(error)
             means = getattr(error, "means", "") or step.means
-            return f"{step.name} failed: {found}.\nProbably {means}. See the {step.function} function's log."
+            # What another failure caused never reached the function.
+            more = "" if error.__cause__ else f" See the {step.function} function's log."
+            return f"{step.name} failed: {found}.\nProbably {means}.{more}"
         click.echo(f"ok  {step.name}" + (f": {result}" if result else ""))
     return ""
 

@@ -87,6 +87,7 @@ def test_given_a_deployment_when_log_groups_are_listed_then_all_are_kept_for_a_w
         "/aws/lambda/squrl-count-clicks-dev": 7,
         "/aws/lambda/squrl-create-url-dev": 7,
         "/aws/lambda/squrl-manage-links-dev": 7,
+        "/aws/lambda/squrl-pages-dev": 7,
         "/aws/lambda/squrl-redirect-dev": 7,
         "/aws/vendedlogs/squrl-dev/access": 7,
     }

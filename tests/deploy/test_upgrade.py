@@ -172,9 +172,7 @@ def test_given_an_upgrade_when_a_custom_code_is_asked_for_then_its_link_is_found
     assert (again["short_code"], again["click_count"]) == ("spring-sale", 99)
 
 
-def test_given_a_click_that_was_queued_before_when_it_comes_then_it_is_counted_once(
-    upgraded, client, row, eventually
-):
+def test_given_a_click_that_was_queued_before_when_it_comes_then_it_is_counted_once(upgraded, client, row, eventually):
     message = json.dumps(upgrade.written()["message"] | {"clicked_at": int(time.time())})
     url = client("sqs").get_queue_url(QueueName="squrl-clicks-dev")["QueueUrl"]
 
@@ -189,9 +187,7 @@ def test_given_a_click_that_was_queued_before_when_it_comes_then_it_is_counted_o
     client("dynamodb").put_item(TableName="squrl-urls-dev", Item=ROWS["Aezv9qf"])
 
 
-def test_given_an_upgrade_when_its_last_step_is_done_then_old_rows_can_be_collected(
-    upgraded, client, row
-):
+def test_given_an_upgrade_when_its_last_step_is_done_then_old_rows_can_be_collected(upgraded, client, row):
     dynamodb, names, values = client("dynamodb"), {"#status": "status"}, {":active": {"S": "active"}}
 
     found = dynamodb.scan(
