@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -240,8 +241,8 @@ _STEPS = (
     _Step("key", _Run.make_key, "managing", "your AWS credentials may not invoke the managing function, or it fails"),
     _Step("create", _Run.create, "create", "the create function doesn't do what was asked"),
     _Step("follow", _Run.follow, "redirect", "the redirect function reads another table than the create function"),
-    *(_Step(f"code{end}", lambda run, end=end: run.preview(end), "redirect", _READS_PATHS) for end in _PREVIEWS),
-    *(_Step(f"code{end}", lambda run, end=end: run.follow(end), "redirect", _READS_PATHS) for end in _COPIED),
+    *(_Step(f"code{end}", partial(_Run.preview, behind=end), "redirect", _READS_PATHS) for end in _PREVIEWS),
+    *(_Step(f"code{end}", partial(_Run.follow, behind=end), "redirect", _READS_PATHS) for end in _COPIED),
     _Step("count", _Run.count, "redirect", "clicks aren't counted, or wait in a queue that nothing empties"),
     _Step("change", _Run.change, "managing", "changes don't reach visitors: something caches redirects"),
     _Step("disable", _Run.disable, "managing", "taking a link down doesn't reach visitors: something caches redirects"),

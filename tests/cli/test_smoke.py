@@ -22,7 +22,7 @@ UNEQUAL = {"click_count": 3, "bot_click_count": 0, "days": [{"clicks": 3}]}
 
 
 class Network(httpx.BaseTransport):
-    """The way to the functions, which can be broken.
+    """The way to the functions, which can be broken; it has a clock of its own, which runs when somebody waits.
 
     Attributes
     ----------
@@ -36,9 +36,16 @@ class Network(httpx.BaseTransport):
     def __init__(self, functions):
         self._gateway = Gateway(lambda function, event: functions.invoke(function, event, remaining_ms=30_000))
         self._first = {}
-        self._seen = Counter()
+        self._seen: Counter[str] = Counter()
+        self._now = 1000.0
         self.asked = []
         self.broken = ("nothing", 1, None)
+
+    def monotonic(self):
+        return self._now
+
+    def sleep(self, seconds):
+        self._now += seconds
 
     def handle_request(self, request):
         asked = f"{request.method} {request.url.raw_path.decode()}"
@@ -56,11 +63,10 @@ class Network(httpx.BaseTransport):
 
 @pytest.fixture
 def network(squrl, functions, monkeypatch):
-    """Let `squrl smoke` reach the functions in memory; its clock runs when it waits."""
-    network, clock, visitor = Network(functions), [1000.0], smoke.visitor
+    """Let `squrl smoke` reach the functions in memory."""
+    network, visitor = Network(functions), smoke.visitor
     squrl.is_operator = True
-    monkeypatch.setattr(smoke.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(smoke.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(smoke, "time", network)
     monkeypatch.setattr(
         smoke, "visitor", lambda url: httpx.Client(base_url=url, headers=visitor(url).headers, transport=network)
     )
@@ -215,7 +221,7 @@ def test_given_an_api_that_is_up_after_a_while_when_tried_then_it_is_waited_for(
 
 def test_given_a_squrl_that_is_slow_when_tried_then_two_minutes_are_all_it_gets(run, network, left):
     def wait(ask):
-        smoke.time.sleep(50)
+        network.sleep(50)
         return ask()
 
     network.broken = (".*", 1, wait)
