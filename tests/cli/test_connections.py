@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner
 
 from cli import app
+from cli.api import StackApi
 from tests.support.functions import ROOT, Functions
 
 STACK, FUNCTION = "squrl-dev", "squrl-manage-links-dev"
+API = "https://abc.execute-api.us-east-1.amazonaws.com"
 KEY = "sq_Writer01_secret"
 
 
@@ -194,6 +196,7 @@ class Aws:
         self.regions = []
         self.failure = None
         self.function_error = {}
+        self.base_url = ""
         self.region_name = None
 
     def session(self, *, profile_name, region_name):
@@ -211,6 +214,11 @@ class Aws:
             raise self.failure
         assert named == {"StackName": STACK, "LogicalResourceId": "ManageLinksFunction"}
         return {"StackResourceDetail": {"PhysicalResourceId": FUNCTION}}
+
+    def describe_stacks(self, **named):
+        assert named == {"StackName": STACK}
+        parameters = [{"ParameterKey": "BaseUrl", "ParameterValue": self.base_url}]
+        return {"Stacks": [{"Parameters": parameters, "Outputs": [{"OutputKey": "ApiUrl", "OutputValue": API}]}]}
 
     def invoke(self, **arguments):
         assert arguments["FunctionName"] == FUNCTION
@@ -246,6 +254,13 @@ def test_given_a_folder_without_samconfig_when_a_stack_is_asked_then_awss_region
 
     run("list", "--stack", STACK)
     assert aws.regions == ["eu-central-1"]
+
+
+@pytest.mark.parametrize(("base_url", "address"), [("", API), ("https://go.example.com", "https://go.example.com")])
+def test_given_a_stack_when_its_address_is_asked_then_it_is_where_visitors_come(aws, base_url, address):
+    aws.base_url = base_url
+
+    assert StackApi(STACK, None).address() == address
 
 
 MISSING = ClientError({"Error": {"Code": "ValidationError", "Message": "Stack 'squrl-dev' does not exist"}}, "Describe")
