@@ -53,8 +53,14 @@ def stages(build, tmp_path_factory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def upgraded(old, stages, deploy, sam, client) -> Iterator[dict[str, Any]]:
-    """Upgrade step by step; return the outputs before and after, and what visitors got in between."""
-    outputs, visits = [], []
+    """Upgrade step by step; return what each deployment put out, and what visitors and an owner got then."""
+    outputs, visits, creates = [], [], []
+
+    def invoke(function, event):
+        answer = client("lambda").invoke(
+            FunctionName=f"squrl-{function}-dev", Qualifier="live", Payload=json.dumps(event).encode()
+        )
+        return json.loads(answer["Payload"].read())
 
     def deployed(folder):
         result = deploy(folder)
@@ -69,12 +75,11 @@ def upgraded(old, stages, deploy, sam, client) -> Iterator[dict[str, Any]]:
     dynamodb.put_item(TableName="squrl-state-dev", Item=upgrade.written()["domains"])
     for stage in stages:
         deployed(stage)
-        head = load("redirect/http_head.json") | {"pathParameters": {"short_code": "spring-sale"}}
-        answer = client("lambda").invoke(
-            FunctionName="squrl-redirect-dev", Qualifier="live", Payload=json.dumps(head).encode()
+        visits.append(
+            invoke("redirect", load("redirect/http_head.json") | {"pathParameters": {"short_code": "spring-sale"}})
         )
-        visits.append(json.loads(answer["Payload"].read()))
-    yield {"outputs": outputs, "visits": visits}
+        creates.append(invoke("create-url", {"original_url": "https://example.com/theirs", "owner": "marketing"}))
+    yield {"outputs": outputs, "visits": visits, "creates": creates}
     sam("delete", "--no-prompts", "--config-env", "dev")
 
 
@@ -98,14 +103,21 @@ def visit(upgraded, invoke):
 def test_given_an_upgrade_when_it_goes_on_then_visitors_are_sent_on_meanwhile(upgraded):
     visits = upgraded["visits"]
 
-    assert [visit["statusCode"] for visit in visits] == [302, 302, 302]
+    assert [visit["statusCode"] for visit in visits] == [302] * 4
     assert {visit["headers"]["Location"] for visit in visits} == {"https://example.com/sale"}
+
+
+def test_given_an_upgrade_when_its_index_is_gone_then_creating_for_an_owner_alone_fails(upgraded):
+    first, again, failed, last = upgraded["creates"]
+
+    assert (failed["error"], failed["status"]) == ("InternalServerError", 500)
+    assert first["short_code"] == again["short_code"] == last["short_code"]
 
 
 def test_given_an_upgrade_then_short_urls_begin_as_before(upgraded):
     addresses = {each["ApiUrl"] for each in upgraded["outputs"]}
 
-    assert len(upgraded["outputs"]) == 4
+    assert len(upgraded["outputs"]) == 5
     assert len(addresses) == 1
     assert {each["TableName"] for each in upgraded["outputs"]} == {"squrl-urls-dev"}
 

@@ -114,15 +114,29 @@ def test_given_the_previous_release_when_upgraded_step_by_step_then_none_is_refu
 
     stacks = [stack(template, parameters) for template in templates]
 
-    assert len(templates) == 4
+    assert len(templates) == 5
     assert templates[-1] == read()
-    assert [refused(*pair) for pair in pairwise(stacks)] == [[], [], []]
+    assert [refused(*pair) for pair in pairwise(stacks)] == [[], [], [], []]
+
+
+def test_given_the_handbooks_deployments_then_an_index_is_changed_with_nothing_else(parameters, tmp_path):
+    resources = [stack(each, parameters).resources for each in upgrade.deployments(tmp_path)]
+
+    changed = [{name for name in after if before.get(name) != after[name]} for before, after in pairwise(resources)]
+
+    assert changed == [{"UrlsTable"}] * 3
+    assert len({frozenset(each) for each in resources}) == 1
 
 
 def test_given_the_handbooks_deployments_then_the_clean_up_is_off_until_the_last_one(parameters, tmp_path):
     tables = [stack(each, parameters).resources["UrlsTable"] for each in upgrade.deployments(tmp_path)]
 
-    assert [table["Properties"]["TimeToLiveSpecification"]["Enabled"] for table in tables] == [False, False, True]
+    assert [table["Properties"]["TimeToLiveSpecification"]["Enabled"] for table in tables] == [
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_given_a_table_that_an_upgrade_deletes_then_the_handbook_says_what_to_keep(parameters):
