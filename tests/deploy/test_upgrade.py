@@ -16,6 +16,7 @@ from tests.support import upgrade
 from tests.support.events import load
 from tests.template.stack import read
 
+pytestmark = pytest.mark.timeout(300)  # five deployments
 ROWS = {row["short_code"]["S"]: row for row in upgrade.written()["links"]}
 NOTHING = "def lambda_handler(event, context):\n    return {}\n"  # that release's rows are written as it wrote them
 

@@ -23,9 +23,11 @@ DOMAIN = {
 }
 
 
-@pytest.fixture(params=ENVIRONMENTS)
-def parameters(request):
-    return ENVIRONMENTS[request.param] | DOMAIN
+@pytest.fixture(scope="module", params=ENVIRONMENTS)
+def stacks(request, tmp_path_factory):
+    """Return the stack of the previous release, and those that the handbook's deployments make of it."""
+    templates = [upgrade.previous(), *upgrade.deployments(tmp_path_factory.mktemp("upgrade"))]
+    return [stack(template, ENVIRONMENTS[request.param] | DOMAIN) for template in templates]
 
 
 def refused(before: Stack, after: Stack) -> list[str]:
@@ -100,27 +102,21 @@ def stack(template, parameters):
     return Stack(template, **{name: given for name, given in parameters.items() if name in template["Parameters"]})
 
 
-def test_given_the_previous_release_when_upgraded_at_once_then_it_is_refused(parameters):
-    reasons = refused(stack(upgrade.previous(), parameters), stack(read(), parameters))
-
-    assert reasons == [
+def test_given_the_previous_release_when_upgraded_at_once_then_it_is_refused(stacks):
+    assert refused(stacks[0], stacks[-1]) == [
         "original-url-index of UrlsTable would be changed",
         "the attribute by which UrlsTable is cleaned up would be changed",
     ]
 
 
-def test_given_the_previous_release_when_upgraded_step_by_step_then_none_is_refused(parameters, tmp_path):
-    templates = [upgrade.previous(), *upgrade.deployments(tmp_path)]
-
-    stacks = [stack(template, parameters) for template in templates]
-
-    assert len(templates) == 5
-    assert templates[-1] == read()
+def test_given_the_previous_release_when_upgraded_step_by_step_then_none_is_refused(stacks):
+    assert len(stacks) == 5
+    assert stacks[-1].source == read()
     assert [refused(*pair) for pair in pairwise(stacks)] == [[], [], [], []]
 
 
-def test_given_the_handbooks_deployments_then_an_index_is_changed_with_nothing_else(parameters, tmp_path):
-    resources = [stack(each, parameters).resources for each in upgrade.deployments(tmp_path)]
+def test_given_the_handbooks_deployments_then_an_index_is_changed_with_nothing_else(stacks):
+    resources = [each.resources for each in stacks[1:]]
 
     changed = [{name for name in after if before.get(name) != after[name]} for before, after in pairwise(resources)]
 
@@ -128,19 +124,14 @@ def test_given_the_handbooks_deployments_then_an_index_is_changed_with_nothing_e
     assert len({frozenset(each) for each in resources}) == 1
 
 
-def test_given_the_handbooks_deployments_then_the_clean_up_is_off_until_the_last_one(parameters, tmp_path):
-    tables = [stack(each, parameters).resources["UrlsTable"] for each in upgrade.deployments(tmp_path)]
+def test_given_the_handbooks_deployments_then_the_clean_up_is_off_until_the_last_one(stacks):
+    tables = [each.resources["UrlsTable"]["Properties"] for each in stacks]
 
-    assert [table["Properties"]["TimeToLiveSpecification"]["Enabled"] for table in tables] == [
-        False,
-        False,
-        False,
-        True,
-    ]
+    assert [table["TimeToLiveSpecification"]["Enabled"] for table in tables] == [True, False, False, False, True]
 
 
-def test_given_a_table_that_an_upgrade_deletes_then_the_handbook_says_what_to_keep(parameters):
-    before, after = (stack(template, parameters) for template in (upgrade.previous(), read()))
+def test_given_a_table_that_an_upgrade_deletes_then_the_handbook_says_what_to_keep(stacks):
+    before, after = stacks[0], stacks[-1]
 
     deleted = {
         properties["TableName"]
@@ -148,7 +139,7 @@ def test_given_a_table_that_an_upgrade_deletes_then_the_handbook_says_what_to_ke
         if name not in after.resources and before.resources[name].get("DeletionPolicy") != "Retain"
     }
 
-    assert deleted == {f"squrl-state-{parameters['Environment']}"}
+    assert deleted == {f"squrl-state-{after.parameters['Environment']}"}
     assert "squrl-state-prod" in upgrade.handbook()
 
 
