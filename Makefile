@@ -7,7 +7,7 @@ export SAM_CLI_TELEMETRY := 0
 bin := .venv/bin
 sources := layers/squrl/python functions local cli bench tests
 
-.PHONY: help start test test-web screenshots test-deploy faults fuzz bench load lint security audit format lock build deploy delete key clean
+.PHONY: help start test test-web screenshots test-deploy faults fuzz bench load lint security audit format lock build deploy smoke delete key clean
 
 help: ## Show this list.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -86,6 +86,9 @@ deploy: needs-environment build ## Build and deploy: make deploy ENV=dev|staging
 	$(if $(filter no,$(GRADUAL)),sed 's/GradualDeployment=true/GradualDeployment=false/' samconfig.toml >.aws-sam/at-once.toml)
 	$(bin)/sam deploy --config-env $(ENV) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset) \
 		$(if $(filter no,$(GRADUAL)),--config-file "$(CURDIR)/.aws-sam/at-once.toml")
+
+smoke: .venv/installed environment ## Try what was deployed, and leave nothing behind: make smoke ENV=dev (without ENV: `make start`'s).
+	$(bin)/squrl smoke $(if $(ENV),--stack $(stack),--local --url http://127.0.0.1:$(PORT))
 
 delete: .venv/installed needs-environment ## Delete an environment with its data: make delete ENV=dev|staging.
 	@test "$(ENV)" != prod || { echo "prod is not deleted by a make command: see docs/operations.md" >&2; exit 2; }

@@ -1,12 +1,14 @@
 """How the commands reach squrl: over HTTP with a key, or by invoking the managing function with AWS credentials."""
 
+import functools
 import json
 import os
 import subprocess
 import time
 import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -60,11 +62,10 @@ class Api(ABC):
     is_operator : bool
         Whether whoever asks may do what the API has no route for.
     url : str
-        What short URLs begin with, where squrl itself doesn't know it.
+        Where visitors reach it: what stands before ``/create``, and before a code.
     """
 
     url: str
-
     has_owner = False
     is_operator = False
 
@@ -193,27 +194,40 @@ class StackApi(Api):
     def __init__(self, stack: str, region: str | None) -> None:
         import boto3  # noqa: PLC0415 - see above
         from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         configured = _configured(stack)
         config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
-        self._stack = stack
-        try:
+        self._stack, self._region = stack, region
+        with self._looking_for_it():
             session = boto3.Session(
                 profile_name=configured.get("profile"), region_name=region or configured.get("region")
             )
-            cloudformation = session.client("cloudformation")
-            found = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=_FUNCTION)
+            self._region = session.region_name
+            self._cloudformation = session.client("cloudformation")
+            found = self._cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=_FUNCTION)
             self._lambda = session.client("lambda", config=config)
-            [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+
+    @functools.cached_property
+    def url(self) -> str:  # type: ignore[override]
+        """The stack's base URL if it has one, since a CDN may stand before the API; else its output `ApiUrl`."""
+        with self._looking_for_it():
+            (stack,) = self._cloudformation.describe_stacks(StackName=self._stack)["Stacks"]
+        given = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        return str(given.get("BaseUrl") or outputs["ApiUrl"]).rstrip("/")
+
+    @contextmanager
+    def _looking_for_it(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            yield
         except ClientError as error:
-            said = f"AWS refused to look for the stack {stack} in {session.region_name}"
+            said = f"AWS refused to look for the stack {self._stack} in {self._region}"
             raise Refused(f"{said}: {error.response['Error'].get('Message', error)}") from error
         except BotoCoreError as error:  # no credentials, no region, no network
-            raise Unreachable(f"AWS can't be asked for the stack {stack}: {error}") from error
-        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
-        self.url = outputs["ApiUrl"].rstrip("/")
+            raise Unreachable(f"AWS can't be asked for the stack {self._stack}: {error}") from error
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""

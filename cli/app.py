@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from . import links, login, operators, transfer
+from . import links, login, operators, smoke, transfer
 
 
 class _Commands(click.Group):
@@ -30,7 +30,7 @@ def squrl() -> None:
     """Shorten URLs, and manage, measure, import and export short links."""
 
 
-for command in (*links.COMMANDS, *transfer.COMMANDS, *operators.COMMANDS, *login.COMMANDS):
+for command in (*links.COMMANDS, *transfer.COMMANDS, *operators.COMMANDS, *smoke.COMMANDS, *login.COMMANDS):
     squrl.add_command(command)
 
 

@@ -16,9 +16,11 @@ from botocore.exceptions import ClientError, NoCredentialsError
 from click.testing import CliRunner
 
 from cli import app
+from cli.api import StackApi
 from tests.support.functions import ROOT, Functions
 
 STACK, FUNCTION = "squrl-dev", "squrl-manage-links-dev"
+API = "https://abc.execute-api.us-east-1.amazonaws.com"
 KEY = "sq_Writer01_secret"
 
 
@@ -197,6 +199,7 @@ class Aws:
         self.regions = []
         self.failure = None
         self.function_error = {}
+        self.base_url = ""
         self.region_name = None
 
     def session(self, *, profile_name, region_name):
@@ -217,7 +220,8 @@ class Aws:
 
     def describe_stacks(self, **named):
         assert named == {"StackName": STACK}
-        return {"Stacks": [{"Outputs": [{"OutputKey": "ApiUrl", "OutputValue": "https://api.example.com"}]}]}
+        parameters = [{"ParameterKey": "BaseUrl", "ParameterValue": self.base_url}]
+        return {"Stacks": [{"Parameters": parameters, "Outputs": [{"OutputKey": "ApiUrl", "OutputValue": API}]}]}
 
     def invoke(self, **arguments):
         assert arguments["FunctionName"] == FUNCTION
@@ -258,7 +262,14 @@ def test_given_a_folder_without_samconfig_when_a_stack_is_asked_then_awss_region
 def test_given_a_stack_without_a_domain_when_shortened_then_the_short_url_begins_with_the_apis(aws):
     result = run("https://example.com/new", "--stack", STACK)
 
-    assert result.stdout.startswith("https://api.example.com/")
+    assert result.stdout.startswith(f"{API}/")
+
+
+@pytest.mark.parametrize(("base_url", "address"), [("", API), ("https://go.example.com", "https://go.example.com")])
+def test_given_a_stack_when_its_address_is_asked_then_it_is_where_visitors_come(aws, base_url, address):
+    aws.base_url = base_url
+
+    assert StackApi(STACK, None).url == address
 
 
 MISSING = ClientError({"Error": {"Code": "ValidationError", "Message": "Stack 'squrl-dev' does not exist"}}, "Describe")

@@ -137,7 +137,7 @@ def deploy(sam, build) -> Run:
     def run(folder=build, stack_name=STACK, **changes):
         template = yaml.safe_load((folder / "template.yaml").read_text())
         adapted = folder / "adapted.yaml"
-        adapted.write_text(yaml.safe_dump(adapt(template, DEV | changes)))
+        adapted.write_text(json.dumps(adapt(template, DEV | changes)))  # which YAML is, too
         overrides = [f"{name}={value}" for name, value in (DEV | changes).items()]
         return sam(
             *("deploy", "--config-file", ROOT / "samconfig.toml", "--config-env", "dev"),

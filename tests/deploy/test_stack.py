@@ -9,12 +9,16 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import httpx
 import pytest
+from click.testing import CliRunner
 
+from cli import app, smoke
 from squrl.aws.links_table import to_item
 from squrl.clicks import Click
 from squrl.links import DAY, MAX_DAYS, Kind, Link, timestamp
 from tests.support.events import ANSWERS, BATCHES, LINKS, load, status_and_error
+from tests.support.gateway import Gateway
 
 FUNCTIONS = {
     "create-url": 10,
@@ -292,6 +296,24 @@ def test_given_a_key_when_it_is_revoked_then_it_is_refused_within_a_minute(rows,
     eventually(lambda: caller.request("GET", "/links")[0] == 401)
     eventually(lambda: caller.create(original_url="https://example.com/after")[0] == 401)
     assert key["id"] not in {each["id"] for each in operate("GET", "/keys")[1]["keys"]}
+
+
+def test_given_a_deployment_when_it_is_tried_then_all_of_it_works_and_nothing_is_left(
+    rows, environment, invoke, operate, monkeypatch
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    gateway = Gateway(lambda function, event: invoke(function.replace("_", "-"), event))
+    headers = smoke.visitor("https://go.example.com").headers
+    monkeypatch.setattr(smoke, "visitor", lambda url: httpx.Client(base_url=url, headers=headers, transport=gateway))
+    before, keys = rows(), operate("GET", "/keys")
+
+    result = CliRunner(mix_stderr=False).invoke(app.squrl, ["smoke", "--stack", "squrl-dev"])
+
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines()[-1] == "ok  delete"
+    assert rows() == before
+    assert operate("GET", "/keys") == keys
 
 
 def test_given_no_key_or_a_foreign_one_then_nothing_is_told_and_nothing_is_done(rows, http, make_key):

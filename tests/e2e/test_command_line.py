@@ -76,3 +76,9 @@ def test_given_this_machine_when_an_operator_makes_a_key_then_it_works_until_rev
     squrl("key", "revoke", key, "--local")
 
     assert key[3:11] not in squrl("key", "list", "--local")
+
+
+def test_given_a_running_stack_when_tried_then_it_works_and_nothing_is_left(squrl, api, tables):
+    assert "ok  delete" in squrl("smoke", "--local", "--url", api.url)
+    assert "smoke-" not in squrl("key", "list", "--local")
+    assert [code for code, link in tables.all().items() if str(link.kind.owner).startswith("smoke-")] == []
