@@ -1,12 +1,15 @@
 """How the commands reach squrl: over HTTP with a key, or by invoking the managing function with AWS credentials."""
 
+import functools
 import json
 import os
+import re
 import subprocess
 import time
 import tomllib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -47,7 +50,7 @@ class Answer(NamedTuple):
     @property
     def is_done(self) -> bool:
         """Whether squrl did what was asked."""
-        return self.status < 400  # noqa: PLR2004 (where errors begin)
+        return 200 <= self.status < 300  # noqa: PLR2004 (what HTTP calls successful)
 
 
 class Api(ABC):
@@ -60,11 +63,11 @@ class Api(ABC):
     is_operator : bool
         Whether whoever asks may do what the API has no route for.
     url : str
-        What short URLs begin with, where squrl itself doesn't know it.
+        Where visitors reach it: what stands before ``/create``, and before a code.
     """
 
     url: str
-
+    _has_answered = False
     has_owner = False
     is_operator = False
 
@@ -87,6 +90,8 @@ class Api(ABC):
             If there is no answer, or it isn't squrl's.
         """
         answer = self.ask(method, path, body, query, repeatable=repeatable)
+        if answer.status >= 500:  # noqa: PLR2004 (the server's errors: it may be done all the same)
+            raise Unreachable(message(answer.body, answer.status))
         if not answer.is_done:
             raise Refused(message(answer.body, answer.status))
         return answer.body
@@ -108,7 +113,14 @@ class Api(ABC):
             Whether asking twice does no harm. If not, it is asked again only if nothing was done.
         """
         for attempt in range(_ATTEMPTS - 1):
-            answer = self.send(method, path, body, query or {})
+            try:
+                answer = self.send(method, path, body, query or {})
+            except Unreachable:
+                if not (repeatable and self._has_answered):  # else the address may be wrong
+                    raise
+                pause(attempt)
+                continue
+            self._has_answered = True
             if not (answer.status == _TOO_MANY or (answer.status == _UNAVAILABLE and repeatable)):
                 return answer
             pause(attempt, answer.retry_after)
@@ -146,16 +158,17 @@ class HttpApi(Api):
     def __init__(self, url: str, key: str | None) -> None:
         import httpx  # noqa: PLC0415 - see above
 
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UsageError(f"{url} is no address of squrl: it begins with https:// (or http:// on this machine)")
-        if key and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise UsageError(f"The key would go to {parts.hostname} for everybody on the way to read: use https://")
+        scheme, host = _scheme_and_host(url)
+        if key and scheme == "http" and host not in _LOOPBACK:
+            raise UsageError(f"Anybody on the way to {host} could read the key: use https://")
+        if key and not re.fullmatch("sq_[A-Za-z0-9_-]+", key):  # it is never repeated: a terminal may be logged
+            raise UsageError("The key isn't one of squrl's: sq_, its id, and its secret")
         self.url = url.rstrip("/")
         self.has_owner = key is not None
         headers = {"User-Agent": "squrl-cli"} | ({"Authorization": f"Bearer {key}"} if key else {})
         timeout = httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS)
-        self._client = httpx.Client(headers=headers, timeout=timeout)  # it follows no redirect with the key
+        # It follows no redirect with the key, and a proxy isn't asked for what is on this machine.
+        self._client = httpx.Client(headers=headers, timeout=timeout, trust_env=host not in _LOOPBACK)
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
@@ -163,6 +176,8 @@ class HttpApi(Api):
 
         try:
             response = self._client.request(method, f"{self.url}{path}", json=body, params=query)
+        except UnicodeEncodeError as error:
+            raise UsageError("That isn't UTF-8") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{self.url} doesn't answer: {error or type(error).__name__}") from error
         return Answer(response.status_code, self._body(response), response.headers.get("Retry-After", ""))
@@ -173,7 +188,7 @@ class HttpApi(Api):
         try:
             return response.json()
         except ValueError as error:  # another server's page, or its redirect
-            said = f"{self.url} answered {response.status_code} and no JSON"
+            said = f"{self.url} answered {response.status_code} without JSON"
             raise Unreachable(f"{said}: is it squrl's address?") from error
 
 
@@ -193,27 +208,40 @@ class StackApi(Api):
     def __init__(self, stack: str, region: str | None) -> None:
         import boto3  # noqa: PLC0415 - see above
         from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         configured = _configured(stack)
         config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
-        self._stack = stack
-        try:
+        self._stack, self._region = stack, region
+        with self._looking_for_it():
             session = boto3.Session(
                 profile_name=configured.get("profile"), region_name=region or configured.get("region")
             )
-            cloudformation = session.client("cloudformation")
-            found = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=_FUNCTION)
+            self._region = session.region_name
+            self._cloudformation = session.client("cloudformation")
+            found = self._cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=_FUNCTION)
             self._lambda = session.client("lambda", config=config)
-            [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+
+    @functools.cached_property
+    def url(self) -> str:  # type: ignore[override]
+        """The stack's base URL if it has one, since a CDN may stand before the API; else its output `ApiUrl`."""
+        with self._looking_for_it():
+            (stack,) = self._cloudformation.describe_stacks(StackName=self._stack)["Stacks"]
+        given = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+        return str(given.get("BaseUrl") or outputs["ApiUrl"]).rstrip("/")
+
+    @contextmanager
+    def _looking_for_it(self) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            yield
         except ClientError as error:
-            said = f"AWS refused to look for the stack {stack} in {session.region_name}"
+            said = f"AWS refused to look for the stack {self._stack} in {self._region}"
             raise Refused(f"{said}: {error.response['Error'].get('Message', error)}") from error
         except BotoCoreError as error:  # no credentials, no region, no network
-            raise Unreachable(f"AWS can't be asked for the stack {stack}: {error}") from error
-        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
-        self.url = outputs["ApiUrl"].rstrip("/")
+            raise Unreachable(f"AWS can't be asked for the stack {self._stack}: {error}") from error
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
@@ -259,6 +287,16 @@ class LocalApi(Api):
             output = (result.stderr + result.stdout).decode(errors="replace")
             raise Unreachable(f"The function on this machine can't be invoked:\n{output}")
         return _answer(result.stdout.decode())
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return parts.scheme, parts.hostname
+    except ValueError:  # a bracket without its other half
+        pass
+    raise UsageError(f"{url} isn't squrl's address: begin with https://, or with http:// on this machine")
 
 
 def _event(method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> bytes:
