@@ -117,7 +117,7 @@ clean: ## Remove what these commands made: environment, build, local database.
 .venv/installed: requirements/dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "squrl needs Python 3.11 or newer; \
 	name one: make PYTHON=python3.13")'
-	@echo "Installing into .venv (a minute or so, this once) ..."
+	@echo "Installing into .venv (a minute or so, this once) ..." >&2
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \

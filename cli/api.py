@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import re
 import subprocess
 import time
 import tomllib
@@ -49,7 +50,7 @@ class Answer(NamedTuple):
     @property
     def is_done(self) -> bool:
         """Whether squrl did what was asked."""
-        return self.status < 400  # noqa: PLR2004 (where errors begin)
+        return 200 <= self.status < 300  # noqa: PLR2004 (what HTTP calls successful)
 
 
 class Api(ABC):
@@ -66,6 +67,7 @@ class Api(ABC):
     """
 
     url: str
+    _has_answered = False
     has_owner = False
     is_operator = False
 
@@ -88,6 +90,8 @@ class Api(ABC):
             If there is no answer, or it isn't squrl's.
         """
         answer = self.ask(method, path, body, query, repeatable=repeatable)
+        if answer.status >= 500:  # noqa: PLR2004 (the server's errors: it may be done all the same)
+            raise Unreachable(message(answer.body, answer.status))
         if not answer.is_done:
             raise Refused(message(answer.body, answer.status))
         return answer.body
@@ -109,7 +113,14 @@ class Api(ABC):
             Whether asking twice does no harm. If not, it is asked again only if nothing was done.
         """
         for attempt in range(_ATTEMPTS - 1):
-            answer = self.send(method, path, body, query or {})
+            try:
+                answer = self.send(method, path, body, query or {})
+            except Unreachable:
+                if not (repeatable and self._has_answered):  # else the address may be wrong
+                    raise
+                pause(attempt)
+                continue
+            self._has_answered = True
             if not (answer.status == _TOO_MANY or (answer.status == _UNAVAILABLE and repeatable)):
                 return answer
             pause(attempt, answer.retry_after)
@@ -147,16 +158,17 @@ class HttpApi(Api):
     def __init__(self, url: str, key: str | None) -> None:
         import httpx  # noqa: PLC0415 - see above
 
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UsageError(f"{url} is no address of squrl: it begins with https:// (or http:// on this machine)")
-        if key and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise UsageError(f"The key would go to {parts.hostname} for everybody on the way to read: use https://")
+        scheme, host = _scheme_and_host(url)
+        if key and scheme == "http" and host not in _LOOPBACK:
+            raise UsageError(f"Anybody on the way to {host} could read the key: use https://")
+        if key and not re.fullmatch("sq_[A-Za-z0-9_-]+", key):  # it is never repeated: a terminal may be logged
+            raise UsageError("The key isn't one of squrl's: sq_, its id, and its secret")
         self.url = url.rstrip("/")
         self.has_owner = key is not None
         headers = {"User-Agent": "squrl-cli"} | ({"Authorization": f"Bearer {key}"} if key else {})
         timeout = httpx.Timeout(_SECONDS, connect=_CONNECT_SECONDS)
-        self._client = httpx.Client(headers=headers, timeout=timeout)  # it follows no redirect with the key
+        # It follows no redirect with the key, and a proxy isn't asked for what is on this machine.
+        self._client = httpx.Client(headers=headers, timeout=timeout, trust_env=host not in _LOOPBACK)
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
@@ -164,6 +176,8 @@ class HttpApi(Api):
 
         try:
             response = self._client.request(method, f"{self.url}{path}", json=body, params=query)
+        except UnicodeEncodeError as error:
+            raise UsageError("That isn't UTF-8") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{self.url} doesn't answer: {error or type(error).__name__}") from error
         return Answer(response.status_code, self._body(response), response.headers.get("Retry-After", ""))
@@ -174,7 +188,7 @@ class HttpApi(Api):
         try:
             return response.json()
         except ValueError as error:  # another server's page, or its redirect
-            said = f"{self.url} answered {response.status_code} and no JSON"
+            said = f"{self.url} answered {response.status_code} without JSON"
             raise Unreachable(f"{said}: is it squrl's address?") from error
 
 
@@ -273,6 +287,16 @@ class LocalApi(Api):
             output = (result.stderr + result.stdout).decode(errors="replace")
             raise Unreachable(f"The function on this machine can't be invoked:\n{output}")
         return _answer(result.stdout.decode())
+
+
+def _scheme_and_host(url: str) -> tuple[str, str]:
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return parts.scheme, parts.hostname
+    except ValueError:  # a bracket without its other half
+        pass
+    raise UsageError(f"{url} isn't squrl's address: begin with https://, or with http:// on this machine")
 
 
 def _event(method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> bytes:

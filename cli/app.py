@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from . import links, login, operators, smoke, transfer
+from .errors import Stopped, UsageError
 
 
 class _Commands(click.Group):
@@ -14,10 +15,19 @@ class _Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         first = args[0] if args else ""
         is_command = first in self.commands or first in {"", "--help", "-h", "--version"}
+        named = next((arg for arg in args if arg in self.commands), None)
+        if first.startswith("-") and first != "-" and not is_command and named:
+            raise UsageError(f"Options stand behind the command: squrl {named} {first} ...")
         # A word alone is a command that isn't there; options can only be create's.
         if not is_command and (first.startswith("-") or "." in first or ":" in first):
             args = ["create", *args]
         return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 (Click's)
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped("Stopped") from None
 
 
 @click.group(

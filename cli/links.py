@@ -1,30 +1,35 @@
 """Links: make, list, look at, measure, change and take down."""
 
+import json
 import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from .api import Api, message, pause
-from .errors import Refused, Stopped, UsageError
-from .options import Code, Count, Hours, as_json, connected
-from .output import bar, progress, say, show_fields, show_json, show_table
+from .errors import Refused, Unreachable, UsageError, telling
+from .options import Count, Hours, as_json, connected
+from .output import bar, confirm, progress, say, show_fields, show_json, show_table
 
 BULK = 100  # links of one request
 PAGE = 100
+SHOWN = 50  # links of a list, unless all are asked for
 STDIN = "-"
 _ATTEMPTS = 5  # for the entries of a bulk request that squrl was too busy for
 _BUSY = {429, 503}
+_CODE = re.compile(r"(?:(?:https?://)?([^/?#@\[\]\s]+)/)?([A-Za-z0-9_-]{1,64})[+/]?")
+_MAX_BATCH = 200_000  # bytes of JSON: a request has at most 256 KB
 _BEGINS_WITH_HOST = re.compile(r"[\w-]+(\.[\w-]+)+(:[0-9]+)?([/?#]|$)")
 _COLUMNS = ("short_code", "click_count", "status", "original_url", "title")
 
 Link = dict[str, Any]
+Item = TypeVar("Item")
 
 
 @click.command()
@@ -69,26 +74,41 @@ def create(api: Api, url: str, *, code: str | None, qr: bool, as_json: bool, **o
 
 
 def _create_all(api: Api, wanted: Link, *, qr: bool, as_json: bool) -> None:
-    refused = 0
-    urls = (line.strip() for line in sys.stdin)
-    with _stoppable("{} lines were answered; nothing is made twice if you send them again.") as done:
-        for chunk in chunks(enumerate(urls, 1), BULK if _has_bulk(api) else 1):
-            results = _made(api, [wanted | {"original_url": _with_scheme(url)} for _, url in chunk])
-            for (number, url), result in zip(chunk, results, strict=True):
-                done()
-                if "link" in result:
+    refused = done = 0
+
+    def told() -> str:
+        again = (
+            "none is made twice if you send them all again" if _is_repeatable(wanted) else "send only the others again"
+        )
+        return f"{_counted(done, 'line')} answered; {again}."
+
+    with telling(told):
+        for batch in batches(enumerate(lines(), 1), lambda line: line[1], BULK if _has_bulk(api) else 1):
+            sent = [(number, wanted | {"original_url": _with_scheme(url)}) for number, url in batch if _is_text(url)]
+            results = dict(zip((number for number, _ in sent), _made(api, [entry for _, entry in sent]), strict=True))
+            for number, url in batch:
+                done += 1
+                result = results.get(number, {"status": 400, "error": {"message": "That isn't UTF-8"}})
+                if not url or "link" not in result:
+                    refused += bool(url)
+                    if url:
+                        say(f"line {number}: {url}: {message(result['error'], result['status'])}")
+                    if not as_json:
+                        click.echo()
+                else:
                     _show_made(api, result["link"], qr=qr, as_json=as_json)
-                    continue
-                refused += 1
-                say(f"line {number}: {url}: {message(result['error'], result['status'])}")
-                if not as_json:
-                    click.echo()
     if refused:
-        raise Refused(f"{refused} of the URLs were refused")
+        raise Refused(f"{_counted(refused, 'URL')} refused")
+
+
+def _is_text(url: str) -> bool:
+    return bool(url) and "\ufffd" not in url
 
 
 def _made(api: Api, entries: list[Link]) -> list[Link]:
     """Return what came of links to be made: through the one route that works without a key, if there is none."""
+    if not entries:
+        return []
     if _has_bulk(api):
         return bulk(api, "POST", "/links/bulk", "links", entries)
     answers = [api.ask("POST", "/create", entry, repeatable=_is_repeatable(entry)) for entry in entries]
@@ -100,8 +120,8 @@ def _has_bulk(api: Api) -> bool:
 
 
 def _is_repeatable(entry: Mapping[str, Any]) -> bool:
-    """Tell whether making a link twice makes it once: one with a limit and without a code is never shared."""
-    return "max_clicks" not in entry or bool({"custom_code", "short_code"} & entry.keys())
+    """Tell whether making a link twice makes it once: one with a limit is nobody else's, but for an imported one."""
+    return "max_clicks" not in entry or "short_code" in entry
 
 
 def _with_scheme(url: str) -> str:
@@ -112,7 +132,7 @@ def _with_scheme(url: str) -> str:
 def _show_made(api: Api, link: Link, *, qr: bool, as_json: bool) -> None:
     show_json(link) if as_json else click.echo(_short_url(api, link))
     if qr:
-        _draw(_short_url(api, link))
+        _draw(_short_url(api, link), sys.stderr if as_json else sys.stdout)
 
 
 def _short_url(api: Api, link: Link) -> str:
@@ -135,9 +155,10 @@ def list_links(api: Api, text: str | None, *, everything: bool, as_json: bool, *
     Elsewhere than on a terminal, each is a line of code, clicks, status, destination and title with tabs between them.
     With --json each is a line of JSON.
     """
-    query = {"q": text, **filters}
-    most = None if everything else 50
-    found = pages(api, {name: value for name, value in query.items() if value}, most)
+    query = {name: value for name, value in {"q": text, **filters}.items() if value}
+    most = None if everything else SHOWN
+    links = pages(api, query, PAGE if everything else SHOWN + 1)
+    found = islice(links, most)
     if as_json:
         for link in found:
             show_json(link)
@@ -145,29 +166,26 @@ def list_links(api: Api, text: str | None, *, everything: bool, as_json: bool, *
         show_table(
             ("code", "clicks", "status", "destination", "title"), ([link[n] for n in _COLUMNS] for link in found)
         )
+    if not everything and next(links, None):
+        say(f"There are more than {SHOWN}: --all shows them.")
 
 
-def pages(api: Api, query: Mapping[str, str], most: int | None = None) -> Iterator[Link]:
-    """Yield links page by page, `most` at most; say so if there are more."""
-    left, cursor = most, None
-    while left is None or left > 0:
-        limit = PAGE if left is None else min(PAGE, left)
-        page = api.call("GET", "/links", query={**query, "limit": str(limit)} | ({"cursor": cursor} if cursor else {}))
+def pages(api: Api, query: Mapping[str, str], size: int = PAGE) -> Iterator[Link]:
+    """Yield links, page by page of a size."""
+    cursor: str | None = ""
+    while cursor is not None:
+        page = api.call("GET", "/links", query={**query, "limit": str(size)} | ({"cursor": cursor} if cursor else {}))
         yield from page["links"]
-        left = None if left is None else left - len(page["links"])
         cursor = page["cursor"]
-        if cursor is None:
-            return
-    say("There may be more: --all shows them.")
 
 
 @click.command()
-@click.argument("code", type=Code())
+@click.argument("code")
 @as_json
 @connected
 def show(api: Api, code: str, *, as_json: bool) -> None:
     """Show all that is known of a link."""
-    _show(api.call("GET", f"/links/{code}"), as_json=as_json)
+    _show(api.call("GET", f"/links/{_code(api, code)}"), as_json=as_json)
 
 
 def _show(link: Link, *, as_json: bool) -> None:
@@ -175,7 +193,7 @@ def _show(link: Link, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("code", type=Code())
+@click.argument("code")
 @click.option("--from", "first", metavar="DAY", help="The first day, such as 2026-11-01; 29 days before the last one.")
 @click.option("--to", "last", metavar="DAY", help="The last day; today if absent. At most 400 days.")
 @as_json
@@ -186,7 +204,7 @@ def stats(api: Api, code: str, first: str | None, last: str | None, *, as_json: 
     Days are UTC. People are bars, bots a sum.
     """
     window = {name: day for name, day in (("from", first), ("to", last)) if day}
-    found = api.call("GET", f"/links/{code}/stats", query=window)
+    found = api.call("GET", f"/links/{_code(api, code)}/stats", query=window)
     if as_json:
         show_json(found)
         return
@@ -204,7 +222,7 @@ def stats(api: Api, code: str, first: str | None, last: str | None, *, as_json: 
 
 
 @click.command()
-@click.argument("code", type=Code())
+@click.argument("code")
 @click.option("--url", help="Another destination.")
 @click.option("--type", "redirect_type", type=click.Choice(["301", "302"]), help="The redirect's status.")
 @click.option("--forward/--no-forward", default=None, help="Whether a visitor's query parameters are passed on.")
@@ -231,7 +249,7 @@ def edit(api: Api, code: str, *, as_json: bool, **options: Any) -> None:  # noqa
         change["tags"] = [tag for tag in options["tags"] if tag] or None
     if not change:
         raise UsageError("Say what to change: `squrl edit --help` shows what can be")
-    link = api.call("PATCH", f"/links/{code}", change)
+    link = api.call("PATCH", f"/links/{_code(api, code)}", change)
     _show({name: value for name, value in link.items() if name != "cached_until"}, as_json=as_json)
     _say_what_stays([link])
 
@@ -248,7 +266,7 @@ def disable(api: Api, codes: Sequence[str], *, as_json: bool) -> None:
 
     `squrl enable` brings them back. For -, standard input has the codes.
     """
-    _say_what_stays(_set_status(api, codes, "disabled", as_json=as_json))
+    _set_status(api, codes, "disabled", as_json=as_json)
 
 
 @click.command()
@@ -260,23 +278,22 @@ def enable(api: Api, codes: Sequence[str], *, as_json: bool) -> None:
     _set_status(api, codes, "active", as_json=as_json)
 
 
-def _set_status(api: Api, codes: Sequence[str], status: str, *, as_json: bool) -> list[Link]:
-    wanted, changed, refused = _all_codes(codes), list[Link](), 0
-    with _stoppable(f"{{}} of {len(wanted)} are {status}.") as done, progress(status, len(wanted)) as advance:
-        for chunk in chunks(wanted, BULK):
-            results = bulk(api, "PATCH", "/links/bulk", "short_codes", chunk, {"set": {"status": status}})
-            for code, result in zip(chunk, results, strict=True):
+def _set_status(api: Api, codes: Sequence[str], status: str, *, as_json: bool) -> None:
+    wanted, changed, refused = _all_codes(api, codes), list[Link](), 0
+    with telling(lambda: f"{len(changed)} of {len(wanted)} are {status}."), progress(status, len(wanted)) as advance:
+        for batch in batches(wanted):
+            results = bulk(api, "PATCH", "/links/bulk", "short_codes", batch, {"set": {"status": status}})
+            for code, result in zip(batch, results, strict=True):
                 advance()
                 if "link" in result:
-                    done()
                     changed.append(result["link"])
                     show_json(result["link"]) if as_json else say(f"{code}: {result['link']['status']}")
                 else:
                     refused += 1
                     say(f"{code}: {message(result['error'], result['status'])}")
+    _say_what_stays(changed)
     if refused:
-        raise Refused(f"{refused} of {len(wanted)} links were refused; the others are {status}")
-    return changed
+        raise Refused(f"{refused} of {_counted(len(wanted), 'link')} refused; the others are {status}")
 
 
 def _say_what_stays(links: Iterable[Link]) -> None:
@@ -296,36 +313,34 @@ def delete(api: Api, codes: Sequence[str], *, release: bool, yes: bool, as_json:
 
     Destination, title and tags are erased, statistics stay. For -, standard input has the codes.
     """
-    wanted = _all_codes(codes)
-    if not yes:
-        if STDIN in codes or not sys.stdin.isatty():
-            raise UsageError("Say --yes to delete without being asked")
-        click.confirm(f"Delete {_counted(len(wanted), 'link')}? Nothing brings them back", abort=True, err=True)
-    refused = 0
-    with _stoppable(f"{{}} of {len(wanted)} are deleted.") as done, progress("deleted", len(wanted)) as advance:
+    wanted = _all_codes(api, codes)
+    confirm(f"Delete {_counted(len(wanted), 'link')}? Nothing brings them back", yes=yes, is_piped=STDIN in codes)
+    done = refused = 0
+    with telling(lambda: f"{done} of {len(wanted)} are deleted."), progress("deleted", len(wanted)) as advance:
         for code in wanted:
             try:
                 api.call("DELETE", f"/links/{code}", query={"release": "true"} if release else None)
-                done()
-                status = "released" if release else "deleted"
-                show_json({"short_code": code, "status": status}) if as_json else say(f"{code}: {status}")
             except Refused as error:
                 refused += 1
                 say(f"{code}: {error.message}")
+            else:
+                done += 1
+                status = "released" if release else "deleted"
+                show_json({"short_code": code, "status": status}) if as_json else say(f"{code}: {status}")
             advance()
     if refused:
-        raise Refused(f"{refused} of {len(wanted)} links were refused; the others are deleted")
+        raise Refused(f"{refused} of {_counted(len(wanted), 'link')} refused; the others are deleted")
 
 
 @click.command()
-@click.argument("code", type=Code())
+@click.argument("code")
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="An .svg or a .png file.")
 @connected
 def qr(api: Api, code: str, output: Path | None) -> None:
     """Draw a short URL's QR code, here or into a file."""
-    short_url = _short_url(api, api.call("GET", f"/links/{code}"))
+    short_url = _short_url(api, api.call("GET", f"/links/{_code(api, code)}"))
     if output is None:
-        _draw(short_url)
+        _draw(short_url, sys.stdout)
     elif output.suffix.lower() not in {".svg", ".png"}:
         raise UsageError(f"{output} must end in .svg or .png")
     else:
@@ -333,8 +348,8 @@ def qr(api: Api, code: str, output: Path | None) -> None:
         say(f"{output}: {short_url}")
 
 
-def _draw(short_url: str) -> None:
-    _code_of(short_url).terminal(compact=True)
+def _draw(short_url: str, out: TextIO) -> None:
+    _code_of(short_url).terminal(out, compact=True)
 
 
 def _code_of(text: str) -> Any:  # noqa: ANN401 (segno has no types)
@@ -344,11 +359,11 @@ def _code_of(text: str) -> Any:  # noqa: ANN401 (segno has no types)
 
 
 @click.command("open")
-@click.argument("code", type=Code())
+@click.argument("code")
 @connected
 def open_link(api: Api, code: str) -> None:
     """Follow a link in the browser. That is a click like any other."""
-    short_url = _short_url(api, api.call("GET", f"/links/{code}"))
+    short_url = _short_url(api, api.call("GET", f"/links/{_code(api, code)}"))
     say(short_url)
     if click.launch(short_url):
         raise Refused("No browser could be started")
@@ -384,36 +399,53 @@ def bulk(  # noqa: PLR0913, PLR0917 (a request has that many parts)
     return results
 
 
-def chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """Yield lists of `size` items, the last one shorter."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
+def batches(
+    items: Iterable[Item], sent: Callable[[Item], object] = lambda item: item, most: int = BULK
+) -> Iterator[list[Item]]:
+    """Yield as many items at once as one request may have; `sent` returns what is sent of one."""
+    batch, size = list[Item](), 0
+    for item in items:
+        length = len(json.dumps(sent(item)))
+        if batch and (len(batch) == most or size + length > _MAX_BATCH):
+            yield batch
+            batch, size = [], 0
+        batch.append(item)
+        size += length
+    if batch:
+        yield batch
 
 
-@contextmanager
-def _stoppable(told: str) -> Iterator[Callable[[], None]]:
-    """Count what is done, and tell it where Ctrl-C comes in the middle."""
-    count = 0
-
-    def done() -> None:
-        nonlocal count
-        count += 1
-
-    try:
-        yield done
-    except KeyboardInterrupt:
-        raise Stopped("Stopped: " + told.format(count)) from None
+def lines() -> Iterator[str]:
+    """Yield the lines of standard input, without the white space around them."""
+    return map(str.strip, click.get_text_stream("stdin", encoding="utf-8-sig", errors="replace"))
 
 
-def _all_codes(codes: Sequence[str]) -> list[str]:
-    """Return codes as they were given, and those of standard input in the place of a hyphen."""
-    given = [line.split("\t")[0].strip() for line in sys.stdin] if STDIN in codes else []
+def _code(api: Api, text: str) -> str:
+    """Return the code that is meant by a code, or by a short URL as people copy it.
+
+    Raises
+    ------
+    UsageError
+        If it is neither, or the short URL is another service's.
+    """
+    match = _CODE.fullmatch(text)
+    if not match:
+        raise UsageError(f"{text!r} is neither a code nor a short URL")
+    host, code = match.groups()
+    if host and host.lower() != urlsplit(api.url).netloc:  # it may have several
+        link = api.call("GET", f"/links/{code}")
+        if host.lower() != urlsplit(_short_url(api, link)).netloc:
+            raise UsageError(f"{text} isn't a short URL of {api.url}")
+    return code
+
+
+def _all_codes(api: Api, codes: Sequence[str]) -> list[str]:
+    """Return the codes that were given, and those of standard input in the place of a hyphen."""
+    given = [line.split("\t")[0] for line in lines()] if STDIN in codes else []
     named = [*(code for code in codes if code != STDIN), *filter(None, given)]
-    read = [Code().convert(code, None, None) for code in named]
-    if not read:
+    if not named:
         raise UsageError("Standard input has no codes")
-    return list(dict.fromkeys(read))
+    return list(dict.fromkeys(_code(api, each) for each in named))
 
 
 def _counted(number: int, what: str) -> str:
@@ -422,7 +454,8 @@ def _counted(number: int, what: str) -> str:
 
 def _link(result: dict[str, Any]) -> Link:
     if "link" not in result:
-        raise Refused(message(result["error"], result["status"]))
+        failure = Unreachable if result["status"] >= 500 else Refused  # noqa: PLR2004 (the server's errors)
+        raise failure(message(result["error"], result["status"]))
     link: Link = result["link"]
     return link
 

@@ -7,7 +7,7 @@ import click
 
 from . import profiles
 from .api import HttpApi
-from .errors import Refused, UsageError
+from .errors import Refused, Unreachable, UsageError
 from .output import say
 
 _name = click.option(
@@ -25,7 +25,7 @@ def login(url: str, profile: str) -> None:
     created for nobody.
     """
     if not re.fullmatch("[A-Za-z0-9_.-]{1,50}", profile):
-        raise UsageError("A profile's name is of letters, digits, dots, underscores and hyphens")
+        raise UsageError("A profile's name has letters, digits, dots, underscores and hyphens")
     if sys.stdin.isatty():
         key = click.prompt("Key (none: just press Enter)", default="", show_default=False, hide_input=True, err=True)
     else:
@@ -33,7 +33,8 @@ def login(url: str, profile: str) -> None:
     key = key.strip() or None
     api = HttpApi(url, key)
     if key:
-        api.call("GET", "/links", query={"limit": "1"})
+        if "links" not in api.call("GET", "/links", query={"limit": "1"}):
+            raise Unreachable(f"{api.url} doesn't answer as squrl does")
     elif (api.call("GET", "/health") or {}).get("status") != "pass":
         raise Refused(f"{api.url} isn't well")
     file = profiles.keep(profile, profiles.Profile(api.url, key))

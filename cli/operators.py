@@ -5,7 +5,7 @@ import click
 from .api import Api
 from .errors import Refused
 from .options import Hours, as_json, operators
-from .output import say, show_json, show_table
+from .output import confirm, say, show_json, show_table
 
 
 @click.group()
@@ -96,13 +96,12 @@ def deny(api: Api, entries: tuple[str, ...], *, as_json: bool) -> None:
 @operators
 def permit(api: Api, entries: tuple[str, ...], *, as_json: bool) -> None:
     """Let links lead there again. Where they may lead to some domains alone, these are now among them."""
-    before = api.call("GET", "/domains")
-    change: dict[str, dict[str, list[str]]] = {"denied": {"remove": list(entries)}}
-    if before["allowed"]:
-        change["allowed"] = {"add": list(entries)}
-    lists = api.call("PATCH", "/domains", change)
-    if lists == before:  # a parent may be denied
-        raise Refused("That changed nothing: `squrl domain list` shows what is denied, by which entry")
+    lists = api.call("GET", "/domains")
+    for entry in entries:
+        change = {"denied": {"remove": [entry]}} | ({"allowed": {"add": [entry]}} if lists["allowed"] else {})
+        before, lists = lists, api.call("PATCH", "/domains", change)
+        if lists == before:  # a parent may be denied
+            raise Refused(f"{entry} is as it was: `squrl domain list` shows what is denied, by which entry")
     _show_lists(lists, f"Permitted: {', '.join(entries)}.", as_json=as_json)
 
 
@@ -114,8 +113,8 @@ def permit(api: Api, entries: tuple[str, ...], *, as_json: bool) -> None:
 @operators
 def only(api: Api, entries: tuple[str, ...], *, remove: bool, yes: bool, as_json: bool) -> None:
     """Let links lead to these domains alone, and to those that were named so before."""
-    if not remove and not yes and not api.call("GET", "/domains")["allowed"]:
-        click.confirm("From now on links lead nowhere else, those that there are too. Go on?", abort=True, err=True)
+    if not remove and not api.call("GET", "/domains")["allowed"]:
+        confirm("From now on links lead nowhere else, those that there are too. Go on?", yes=yes)
     lists = api.call("PATCH", "/domains", {"allowed": {"remove" if remove else "add": list(entries)}})
     _show_lists(lists, f"Links may lead to {', '.join(lists['allowed']) or 'all domains'}.", as_json=as_json)
 

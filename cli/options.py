@@ -4,7 +4,6 @@ import functools
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
@@ -65,19 +64,6 @@ def connect(profile: str | None, stack: str | None, region: str | None, *, is_lo
 as_json = click.option("--json", "as_json", is_flag=True, help="Print what squrl answers, as JSON.")
 
 
-class Code(click.ParamType):
-    """A link's code, or its short URL as people copy it."""
-
-    name = "code"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the code."""
-        code = urlsplit(value).path.strip("/") if "://" in value else value
-        if not re.fullmatch("[A-Za-z0-9_-]{1,64}", code):
-            self.fail(f"{value!r} is neither a code nor a short URL", param, ctx)
-        return code
-
-
 class Hours(click.ParamType):
     """A lifetime: hours, days or weeks, or `never`."""
 
@@ -90,7 +76,7 @@ class Hours(click.ParamType):
             return self.NEVER
         match = re.fullmatch("([1-9][0-9]{0,5})([hdw]?)", str(value))
         if not match:
-            self.fail(f"{value!r} is no lifetime: say 36h, 7d, 2w or never", param, ctx)
+            self.fail(f"{value!r} isn't a lifetime: say 36h, 7d, 2w or never", param, ctx)
         return int(match[1]) * _HOURS[match[2]]
 
 
@@ -105,5 +91,5 @@ class Count(click.ParamType):
         if value == "none":
             return self.NONE
         if not re.fullmatch("[1-9][0-9]{0,9}", str(value)):
-            self.fail(f"{value!r} is no number from 1 on, nor none", param, ctx)
+            self.fail(f"{value!r} isn't a whole number from 1 on, or none", param, ctx)
         return int(value)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from .errors import UsageError
+
 BAR = "█"
 _LONG = {"destination", "title", "name"}  # columns that are cut where a terminal is too narrow
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -15,12 +17,12 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 def show_json(value: object) -> None:
     """Print a value as one line of JSON."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(json.dumps(value, ensure_ascii=sys.stdout.isatty()))  # a terminal obeys some characters
 
 
 def say(text: str) -> None:
     """Tell people something that is no result."""
-    click.echo(text, err=True)
+    click.echo("".join(each if each.isprintable() or each == "\n" else " " for each in text), err=True)
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -56,6 +58,15 @@ def _one_line(value: object) -> str:
         return "yes" if value else "no"
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return "".join(each if each.isprintable() else " " for each in text)
+
+
+def confirm(question: str, *, yes: bool, is_piped: bool = False) -> None:
+    """Ask before what can't be undone, unless `yes` was said; where nobody can answer, it has to be said."""
+    if yes:
+        return
+    if is_piped or not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked here: say --yes to do it")
+    click.confirm(question, abort=True, err=True)
 
 
 def bar(value: int, most: int, width: int) -> str:

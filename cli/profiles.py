@@ -32,7 +32,7 @@ def find(name: str | None) -> Profile:
     UsageError
         If there is none.
     """
-    url, key = os.environ.get("SQURL_URL"), os.environ.get("SQURL_KEY") or None
+    url, key = os.environ.get("SQURL_URL"), os.environ.get("SQURL_KEY", "").strip() or None
     if name is None and url:
         return Profile(url, key)
     profile = _read().get(name or DEFAULT)
@@ -84,8 +84,13 @@ def _write(profiles: dict[str, Profile]) -> Path:
         lines += [f"key = {_quote(profile.key)}"] if profile.key else []
     # A new file takes the old one's place, so that none is ever half written.
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8") as new:  # its mode is 0600
-        new.write("\n".join(lines) + "\n")
-    Path(new.name).replace(file)
+        try:
+            new.write("\n".join(lines) + "\n")
+            new.flush()
+            Path(new.name).replace(file)
+        except BaseException:
+            Path(new.name).unlink()
+            raise
     return file
 
 

@@ -24,6 +24,7 @@ _FIELDS = {
     "created_at": str,
     "expires_at": str,
     "imported_clicks": int,
+    "locked": bool,
 }
 # What squrl itself counted: it becomes a part of what is imported.
 _COUNTED = ("click_count", "bot_click_count")
@@ -33,6 +34,7 @@ _BOOLEANS = {"true": True, "false": False}
 MAX_TITLE = 120  # bytes of UTF-8
 MAX_TAGS = 10
 MAX_TAG = 30  # characters
+_LONGEST = 4096  # characters of any field: a destination has at most half as many bytes
 
 
 class Row(NamedTuple):
@@ -72,14 +74,7 @@ def entry(row: Row) -> tuple[dict[str, Any], list[str]]:
         if name not in given:
             raise ValueError(f"{name} is missing")
     read: dict[str, Any] = {name: _read(name, text) for name, text in given.items()}
-    clicks, bots = (read.pop(name, 0) for name in _COUNTED)
-    if clicks:
-        read["imported_clicks"] = read.get("imported_clicks", 0) + clicks
-    if read.get("status") in {"expired", "used_up"}:  # what an active link becomes
-        read["status"] = "active"
-    if "max_clicks" in read and (people := max(clicks - bots, 0)):
-        left = read["max_clicks"] - people
-        read |= {"max_clicks": left} if left > 0 else {"status": "disabled"}
+    _carry_over(read)
     notes = []
     if "title" in read and (title := _cut(read["title"])) != read["title"]:
         read["title"] = title
@@ -90,6 +85,20 @@ def entry(row: Row) -> tuple[dict[str, Any], list[str]]:
         if not are_all:
             notes.append(f"the tags became: {', '.join(kept) or 'none'}")
     return read, notes
+
+
+def _carry_over(read: dict[str, Any]) -> None:
+    """Make of what a link was what it is to be: nothing is counted yet, and only what is stored is a status."""
+    clicks, bots = (read.pop(name, 0) for name in _COUNTED)
+    if clicks:
+        read["imported_clicks"] = read.get("imported_clicks", 0) + clicks
+    if read.get("status") in {"expired", "used_up"}:  # what an active link becomes
+        read["status"] = "active"
+    if "max_clicks" in read and (people := max(clicks - bots, 0)):
+        left = read["max_clicks"] - people
+        read |= {"max_clicks": left} if left > 0 else {"status": "disabled"}
+    if read.get("status") != "disabled":
+        read.pop("locked", None)
 
 
 def tags(text: str) -> list[str]:
@@ -122,6 +131,8 @@ def _kept_tags(text: str) -> tuple[list[str], bool]:
 def _read(name: str, text: str) -> object:
     if not _is_unicode(text):
         raise ValueError(f"{name} has bytes that aren't UTF-8")
+    if len(text) > _LONGEST:
+        raise ValueError(f"{name} has more than {_LONGEST} characters")
     kind = _FIELDS.get(name, int)
     if kind is bool:
         if text.lower() not in _BOOLEANS:

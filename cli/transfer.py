@@ -1,27 +1,28 @@
 """Links from other products and from backups, and out of squrl again: import and export."""
 
 import csv
-import json
+import io
+import itertools
+import stat
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import click
 
 from .api import Api, message
-from .errors import Refused, Stopped, UsageError
+from .errors import Refused, UsageError, telling
 from .exports import WRITERS
 from .formats import CAVEATS, READERS
-from .links import BULK, bulk, pages
+from .links import batches, bulk, pages
 from .options import as_json, connected
 from .output import progress, say, show_json
 from .rows import COLUMNS, Row, entry
 
-_MAX_BATCH = 200_000  # bytes of JSON: a request has at most 256 KB
 _OUTCOMES = {201: "new", 200: "there"}  # by the status of a result
 _REFUSED = "refused"
 
@@ -54,39 +55,53 @@ def import_links(api: Api, file: Path, product: str, start: int, **options: Any)
     """Take links over from another product.
 
     `--from csv` takes what `squrl export --format csv` wrote. Codes, times, titles, tags and expiry stay, and clicks so
-    far are shown apart. What can't be taken goes into FILE.refused.csv with line and reason: correct it there, and
-    import that --from csv. Everything else goes in.
+    far are shown apart. What can't be taken goes with line and reason into a file: of links.csv into links.refused.csv.
+    Correct it there, and import that --from csv. Everything else goes in.
     Importing a file again changes nothing.
     """
-    refused = options["refused"] or file.with_suffix(".refused.csv")
-    if refused.resolve() == file.resolve():
-        raise UsageError("--refused must be another file than the one that is read")
+    refused = None if options["dry_run"] else _refused_file(file, options["refused"], is_continued=start > 1)
     counts, next_line = Counter[str](), start
     rows = _completed(_read(file, product), options["owner"], options["redirect_type"])
-    total = sum(row.line >= start for row in _read(file, product)) if sys.stderr.isatty() else None  # for the bar
-    try:
-        with _refusals(refused, is_continued=start > 1) as refuse, progress("links", total) as advance:
-            for batch in _batches(_lines(rows, start)):
-                for line, outcome in _sent(api, batch, is_dry_run=options["dry_run"]):
-                    counts[outcome if outcome in _OUTCOMES.values() else _REFUSED] += 1
-                    if outcome not in _OUTCOMES.values():
-                        refuse(line.row, outcome)
-                    elif line.notes:
-                        say(f"line {line.row.line}: {line.row.fields['short_code']}: {'; '.join(line.notes)}")
-                    advance()
-                next_line = batch[-1].row.line + 1
-    except KeyboardInterrupt:
-        raise Stopped(
-            f"Stopped before line {next_line}: {_told(counts)}. `--start {next_line}` goes on from there; from the "
-            "beginning would do no harm."
-        ) from None
+
+    def told() -> str:
+        return f"{_told(counts)}. `--start {next_line}` goes on from there; from the beginning would do no harm."
+
+    with telling(told), _refusals(refused) as refuse, progress("links", _total(file, product, start)) as advance:
+        for batch in batches(_lines(rows, start), lambda line: line.entry):
+            for line, outcome in _sent(api, batch, is_dry_run=refused is None):
+                counts[outcome if outcome in _OUTCOMES.values() else _REFUSED] += 1
+                if outcome not in _OUTCOMES.values():
+                    refuse(line.row, outcome)
+                elif line.notes:
+                    say(f"line {line.row.line}: {line.row.fields['short_code']}: {'; '.join(line.notes)}")
+                advance()
+            next_line = batch[-1].row.line + 1
     if product in CAVEATS:
         say(CAVEATS[product])
     if options["as_json"]:
         show_json({name: counts[name] for name in (*_OUTCOMES.values(), _REFUSED)})
-    say(f"{'Nothing was changed. It would be: ' if options['dry_run'] else ''}{_told(counts)}.")
-    if counts[_REFUSED]:
+    say(f"{_told(counts)}." if refused else f"Nothing was changed. It would be: {_told(counts)}.")
+    if counts[_REFUSED] and refused:
         raise Refused(f"{refused} has those that were refused, and why: correct them there, and import it --from csv")
+    if counts[_REFUSED]:
+        raise Refused("Some lines would be refused")
+
+
+def _total(file: Path, product: str, start: int) -> int | None:
+    """Return how many links there are to import, for the bar; `None` if nobody sees it, or a pipe can be read once."""
+    is_seen = sys.stderr.isatty() and file.is_file()
+    return sum(row.line >= start for row in _read(file, product)) if is_seen else None
+
+
+def _refused_file(file: Path, chosen: Path | None, *, is_continued: bool) -> Path:
+    """Return where refused lines are written: what was corrected in an earlier one is never written over."""
+    named = itertools.chain([".refused.csv"], (f".refused-{number}.csv" for number in itertools.count(2)))
+    before, found = None, chosen or file.with_suffix(next(named))
+    while not chosen and found.exists():
+        before, found = found, file.with_suffix(next(named))
+    if chosen and chosen.exists() and not is_continued:
+        raise UsageError(f"{chosen} is there already: name another file with --refused")
+    return before if before and is_continued else found
 
 
 def _read(file: Path, product: str) -> Iterator[Row]:
@@ -95,7 +110,7 @@ def _read(file: Path, product: str) -> Iterator[Row]:
         with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as source:
             yield from READERS[product](source)
     except ValueError as error:
-        raise UsageError(f"{file} isn't a file of {product}'s: {error}") from error
+        raise UsageError(f"{file} isn't in the format {product}: {error}") from error
 
 
 def _completed(rows: Iterable[Row], owner: str | None, redirect_type: str | None) -> Iterator[Row]:
@@ -120,20 +135,6 @@ def _lines(rows: Iterable[Row], start: int) -> Iterator[_Line]:
             yield _Line(row, sent, notes=tuple(notes))
 
 
-def _batches(lines: Iterable[_Line]) -> Iterator[list[_Line]]:
-    """Yield as many lines at once as one request may have."""
-    batch, size = list[_Line](), 0
-    for line in lines:
-        length = len(json.dumps(line.entry))
-        if batch and (len(batch) == BULK or size + length > _MAX_BATCH):
-            yield batch
-            batch, size = [], 0
-        batch.append(line)
-        size += length
-    if batch:
-        yield batch
-
-
 def _sent(api: Api, batch: list[_Line], *, is_dry_run: bool) -> Iterator[tuple[_Line, str]]:
     """Yield what came of each line: new, there already, or why it was refused."""
     entries = [line.entry for line in batch if line.entry is not None]
@@ -148,25 +149,35 @@ def _sent(api: Api, batch: list[_Line], *, is_dry_run: bool) -> Iterator[tuple[_
 
 
 @contextmanager
-def _refusals(file: Path, *, is_continued: bool) -> Iterator[Callable[[Row, str], None]]:
-    """Write what is refused into a file that is made when the first is; tell each, too."""
-    opened = None
+def _refusals(file: Path | None) -> Iterator[Callable[[Row, str], None]]:
+    """Tell what is refused, and write it into a file, which is made when the first is."""
+    opened: TextIO | None = None
 
     def refuse(row: Row, reason: str) -> None:
         nonlocal opened
-        if opened is None:
-            is_there = is_continued and file.exists()
-            opened = file.open("a" if is_there else "w", encoding="utf-8", errors="surrogateescape", newline="")
-            if not is_there:
-                csv.writer(opened).writerow((*COLUMNS, "line", "reason"))
-        csv.writer(opened).writerow((*(row.fields.get(name, "") for name in COLUMNS), row.line, reason))
         say(f"line {row.line}: {row.fields.get('short_code', '')}: {reason}")
+        if file is None:
+            return
+        if opened is None:
+            opened = _append_to(file)
+        csv.writer(opened).writerow((*(row.fields.get(name, "") for name in COLUMNS), row.line, reason))
 
     try:
         yield refuse
     finally:
         if opened is not None:
             opened.close()
+
+
+def _append_to(file: Path) -> TextIO:
+    try:
+        # What can't be encoded is written as an escape: that line was refused for it.
+        opened = file.open("a", encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror}") from error
+    if opened.tell() == 0:
+        csv.writer(opened).writerow((*COLUMNS, "line", "reason"))
+    return opened
 
 
 def _told(counts: Counter[str]) -> str:
@@ -186,12 +197,9 @@ def export_links(api: Api, format_: str, owner: str | None, output: Path | None)
     or isn't the same there, is said.
     """
     links = pages(api, {"owner": owner} if owner else {})
-    try:
-        with _output(output) as file, progress("links") as advance:
-            summary = WRITERS[format_](_counted(links, advance), file)
-    except KeyboardInterrupt:
-        kept = f"{output} is as it was" if output else "what was printed is incomplete"
-        raise Stopped(f"Stopped: {kept}") from None
+    kept = f"{output} is as it was." if output else "What was printed is incomplete."
+    with telling(lambda: kept), _output(output) as file, progress("links") as advance:
+        summary = WRITERS[format_](_counted(links, advance), file)
     for sentence in summary.told():
         say(sentence)
 
@@ -206,16 +214,36 @@ def _counted(links: Iterator[dict[str, Any]], advance: Callable[[], None]) -> It
 def _output(file: Path | None) -> Iterator[Any]:
     """Open standard output, or a file that gets its name once it is whole."""
     if file is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="strict", newline="")
         yield sys.stdout
+        sys.stdout.flush()
         return
+    file = file.resolve()  # a link stays one
+    try:
+        if file.exists() and not file.is_file():  # a pipe, or a device
+            with file.open("w", encoding="utf-8", newline="") as opened:
+                yield opened
+            return
+        with _beside(file) as new:
+            yield new
+    except OSError as error:
+        raise UsageError(f"{file} can't be written: {error.strerror}") from error
+
+
+@contextmanager
+def _beside(file: Path) -> Iterator[Any]:
+    """Open a new file, with the mode of the one whose place it takes; else its owner alone can read it."""
     with tempfile.NamedTemporaryFile("w", dir=file.parent, delete=False, encoding="utf-8", newline="") as new:
         try:
             yield new
+            new.flush()
+            if file.exists():
+                Path(new.name).chmod(stat.S_IMODE(file.stat().st_mode))
+            Path(new.name).replace(file)
         except BaseException:
             Path(new.name).unlink()
             raise
-    Path(new.name).chmod(0o644)
-    Path(new.name).replace(file)
 
 
 COMMANDS = (import_links, export_links)

@@ -28,9 +28,9 @@ eval "$(squrl completion bash)"                    # in ~/.bashrc; zsh and fish 
 
 **Which squrl.** A command is about the address and the key that `squrl login` keeps, or those of another profile
 (`--profile NAME`), or `SQURL_URL` and `SQURL_KEY`. Operators use AWS credentials instead: `--stack squrl-prod` asks the
-stack's managing function, in the region of `samconfig.toml` if this folder has one, else `--region` or AWS's
-configuration; `--local` asks that of the checkout. The key is kept in a file that only you can read, and is sent to its
-own address alone.
+stack's managing function, in `--region`, else in the region of `samconfig.toml` if this folder has one, else in that of
+AWS's configuration; `--local` asks that of the checkout. The key is kept in a file that only you can read, and is sent
+to its own address alone. `SQURL_KEY` without `SQURL_URL` goes to the default profile's address.
 
 **For scripts.** Results go to standard output, everything else to standard error. `--json` prints what squrl answers, a
 line for each link. Without a terminal there are no colours, no bars and no questions, and tables are lines with tabs.

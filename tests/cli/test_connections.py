@@ -94,7 +94,7 @@ def test_given_a_key_when_logged_in_then_it_is_kept_for_its_owner_alone(home, se
     [file] = (home / "squrl").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert run("list").exit_code == 0
-    assert server.seen[-1] == ("/links?limit=50", f"Bearer {KEY}")
+    assert server.seen[-1] == ("/links?limit=51", f"Bearer {KEY}")
 
 
 def test_given_several_profiles_when_one_is_named_then_it_is_meant(home, server):
@@ -179,7 +179,7 @@ def test_given_a_redirect_when_asked_then_the_key_doesnt_follow_it(home, server,
     monkeypatch.setenv("SQURL_KEY", KEY)
 
     assert run("list").exit_code == 3
-    assert [path for path, _ in server.seen] == ["/links?limit=50"]
+    assert [path for path, _ in server.seen] == ["/links?limit=51"]
 
 
 # A stack
@@ -345,3 +345,59 @@ def test_given_a_missing_argument_when_make_key_runs_then_its_use_is_said(missin
 
     assert result.returncode == 2
     assert "make key ENV=dev NAME=me OWNER=me ROLE=" in result.stderr
+
+
+# What was found in a review
+
+
+@pytest.mark.parametrize("key", ["sq_Writer01_secret\u2026", "sq_Writer01 secret", "Bearer sq_Writer01_secret"])
+def test_given_what_isnt_a_key_when_asked_then_it_is_neither_sent_nor_repeated(home, server, monkeypatch, key):
+    monkeypatch.setenv("SQURL_URL", server.url)
+    monkeypatch.setenv("SQURL_KEY", key)
+
+    result = run("list")
+
+    assert (result.exit_code, server.seen) == (2, [])
+    assert "secret\u2026" not in result.stderr
+    assert key not in result.stderr
+
+
+def test_given_a_key_from_a_file_of_windows_when_asked_then_its_line_end_is_left_out(home, server, monkeypatch):
+    monkeypatch.setenv("SQURL_URL", server.url)
+    monkeypatch.setenv("SQURL_KEY", f"{KEY}\r")
+
+    assert run("list").exit_code == 0
+    assert server.seen[0][1] == f"Bearer {KEY}"
+
+
+def test_given_a_proxy_when_this_machine_is_asked_then_the_key_doesnt_go_there(home, server, monkeypatch):
+    proxy = Server()
+    monkeypatch.delenv("NO_PROXY")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("SQURL_URL", server.url)
+
+    assert run("list").exit_code == 0
+    proxy.server_close()
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_given_a_failure_of_the_server_when_asked_then_nobody_knows_what_was_done(home, server, monkeypatch, status):
+    server.answers = [(status, {"message": "Endpoint request timed out"})]
+    monkeypatch.setenv("SQURL_URL", server.url)
+
+    assert run("https://example.com/", "--max-clicks", "1").exit_code == 3
+
+
+def test_given_another_server_when_logged_in_then_its_json_isnt_taken_for_squrls(home, server):
+    server.answers = [(200, {"hello": "world"})]
+
+    assert run("login", server.url, stdin=KEY).exit_code == 3
+    assert not (home / "squrl").exists()
+
+
+def test_given_options_before_a_command_when_run_then_nothing_is_shortened(home):
+    result = run("--local", "list")
+
+    assert (result.exit_code, "squrl list --local" in result.stderr) == (2, True)

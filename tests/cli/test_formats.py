@@ -417,6 +417,7 @@ links = st.fixed_dictionaries(
         "created_at": times,
         "expires_at": st.none() | times,
         "imported_clicks": counts,
+        "locked": st.booleans(),
         "click_count": counts,
         "bot_click_count": counts,
     }

@@ -7,7 +7,9 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from cli import output
 from cli.api import Answer
+from cli.errors import Unreachable
 from squrl.links import DELETED, DISABLED, Kind, Link
 from tests.cli.conftest import ADMIN
 
@@ -128,7 +130,7 @@ def test_given_ctrl_c_among_lines_when_shortened_then_it_is_said_how_far_it_came
     result = run("-", stdin=urls)
 
     assert (result.exit_code, result.stdout.count("\n")) == (130, 100)
-    assert "Stopped: 100 lines were answered" in result.stderr
+    assert "Stopped: 100 lines answered; none is made twice" in result.stderr
 
 
 def test_given_a_qr_code_when_shortened_then_it_is_drawn_below(run):
@@ -149,7 +151,7 @@ def test_given_squrl_is_busy_when_shortened_then_it_is_asked_again(run, squrl, a
 def test_given_an_unknown_outcome_when_a_limited_link_is_made_then_it_isnt_made_twice(run, squrl):
     squrl.failures = [UNAVAILABLE]
 
-    assert run(URL, "--max-clicks", "1").exit_code == 1
+    assert run(URL, "--max-clicks", "1").exit_code == 3
     assert len(squrl.sent) == 1
 
 
@@ -352,3 +354,106 @@ def test_given_a_link_when_opened_then_the_browser_gets_the_short_url(run, monke
 
     assert run("open", "summer-sale").exit_code == 0
     launch.assert_called_once_with("https://go.example.com/summer-sale")
+
+
+# What was found in a review
+
+
+@pytest.mark.parametrize("given", ["go.example.com/summer-sale", "https://GO.example.com/summer-sale+", "summer-sale/"])
+def test_given_a_short_url_as_people_copy_it_when_shown_then_its_code_is_meant(run, given):
+    assert run("show", given).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["show", "edit --title x", "disable", "delete --yes"])
+def test_given_another_services_short_url_when_named_then_nothing_is_done(run, squrl, command):
+    before = dict(squrl.functions.store.links)
+
+    result = run(*command.split(), "https://bit.ly/summer-sale")
+
+    assert (result.exit_code, "isn't a short URL of" in result.stderr) == (2, True)
+    assert squrl.functions.store.links == before
+
+
+@pytest.mark.parametrize("given", ["https://[x/abc", "a b", "ü"])
+def test_given_what_is_no_code_when_named_then_it_is_wrong_usage(run, squrl, given):
+    assert run("show", given).exit_code == 2
+    assert squrl.sent == []
+
+
+def test_given_lines_that_are_long_when_shortened_then_no_request_is_too_large(run, squrl):
+    urls = [f"https://example.com/{number}?{'x' * 4000}" for number in range(120)]
+
+    result = run("-", stdin="\n".join(urls))
+
+    assert result.stdout == "\n" * 120
+    assert all(len(json.dumps(body)) < 256 * 1024 for _, _, body in squrl.sent)
+
+
+def test_given_lines_that_arent_utf_8_or_are_empty_when_shortened_then_each_keeps_its_place(run):
+    lines = b"\xef\xbb\xbfhttps://example.com/1\nhttps://example.com/\xe9\n\nhttps://example.com/2\n"
+
+    result = run("-", stdin=lines)
+
+    assert [bool(line) for line in result.stdout.split("\n")[:-1]] == [True, False, False, True]
+    assert (result.exit_code, "That isn't UTF-8" in result.stderr) == (1, True)
+
+
+def test_given_a_failure_in_the_middle_when_disabled_then_it_is_said_what_was_done(run, squrl):
+    squrl.key = ADMIN
+    send = squrl.send
+
+    def fails_later(*arguments):
+        if squrl.sent:
+            raise Unreachable("nobody there")
+        return send(*arguments)
+
+    squrl.send = fails_later
+    codes_of_two_requests = [f"n{number}" for number in range(150)]
+
+    result = run("disable", "-", stdin="\n".join(codes_of_two_requests))
+
+    assert result.exit_code == 3
+    assert "0 of 150 are disabled" in result.stderr
+
+
+def test_given_ctrl_c_anywhere_when_run_then_it_ends_as_shells_expect(run, squrl):
+    squrl.failures = [KeyboardInterrupt()]
+
+    assert run("show", "summer-sale").exit_code == 130
+
+
+def test_given_a_network_that_fails_once_when_asked_then_it_is_asked_again(run, squrl):
+    squrl.key = ADMIN
+    for number in range(230):
+        kind = Kind(f"{URL}/{number}", "301", None, "marketing")
+        squrl.functions.store.links[f"n{number:03}"] = Link(f"n{number:03}", kind, "2026-11-22T10:30:00Z", None)
+    send = squrl.send
+
+    def fails_once(*arguments):
+        if len(squrl.sent) == 1 and not failed:
+            failed.append(True)
+            raise Unreachable("the network went away")
+        return send(*arguments)
+
+    failed: list[bool] = []
+    squrl.send = fails_once
+
+    assert run("list", "--all").stdout.count("\n") == 231
+
+
+def test_given_a_terminal_when_listed_then_codes_are_whole_and_titles_are_cut(run, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+
+    output.show_table(("code", "title"), [("c" * 40, "[b]" + "t" * 40)])
+
+    row = capsys.readouterr().out.splitlines()[1]
+    assert row.startswith("c" * 40)
+    assert row.rstrip().endswith("…")
+    assert "[b]" in row
+
+
+def test_given_a_name_that_steers_terminals_when_said_then_it_is_plain(run, capsys):
+    output.say("a\x1b]0;owned\x07b")
+
+    assert capsys.readouterr().err == "a ]0;owned b\n"

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -130,7 +133,7 @@ def test_given_a_file_of_something_else_when_imported_then_it_is_wrong_usage(run
 
     result = run("import", str(file), "--from", product)
     assert (result.exit_code, squrl.sent) == (2, [])
-    assert f"isn't a file of {product}'s" in result.stderr
+    assert f"isn't in the format {product}: expected" in result.stderr
 
 
 def test_given_entries_squrl_was_too_busy_for_when_imported_then_they_alone_are_sent_again(run, squrl, bitly):
@@ -155,6 +158,7 @@ def test_given_links_when_exported_and_imported_elsewhere_then_they_are_the_same
     store, file = squrl.functions.store, tmp_path / "all.csv"
     limited = Link("few", Kind("https://example.com/few", "302", None, "sales"), "2026-11-22T10:30:00Z", None)
     store.links["few"] = replace(limited, max_clicks=10, click_limit=10, click_count=4, days={20_780: 4})
+    store.links["down"] = replace(limited, short_code="down", status=DISABLED, locked=True)
     before = {code: link for code, link in store.links.items() if link.status != "deleted"}
     assert run("export", "--format", "csv", "--owner", "*", "-o", str(file)).exit_code == 0
     store.links.clear()
@@ -200,3 +204,65 @@ def test_given_links_that_no_server_holds_when_exported_then_it_is_said(run):
 
     assert "1 left out: nobody would count its clicks (first-hundred)" in stderr
     assert "1 not the same there: it doesn't end there (summer-sale)" in stderr
+
+
+# What was found in a review
+
+
+def test_given_corrections_when_imported_again_then_they_arent_written_over(run, bitly):
+    run("import", str(bitly), "--from", "bitly")
+    first = bitly.with_name("links.refused.csv")
+    first.write_text("corrected")
+
+    run("import", str(bitly), "--from", "bitly", "--dry-run")
+    run("import", str(bitly), "--from", "bitly")
+
+    assert first.read_text() == "corrected"
+    assert len(refused_lines(bitly.with_name("links.refused-2.csv"))) == 2
+
+
+def test_given_an_entry_that_nobody_can_take_when_imported_then_the_others_go_in(run, squrl, tmp_path):
+    file = tmp_path / "sink.json"
+    urls = ["https://example.com/1", f"data:text/html,{'x' * 300_000}", "https://example.com/3"]
+    links = [{"slug": f"s{number}", "url": url, "title": "t"} for number, url in enumerate(urls)]
+    links.append({"slug": "cut", "url": "https://example.com/4", "title": "\ud83d"})
+    file.write_text(json.dumps({"links": links}))
+
+    result = run("import", str(file), "--from", "sink")
+
+    assert (result.exit_code, "2 new, 0 there already, 2 refused" in result.stderr) == (1, True)
+    assert {"s0", "s2"} <= squrl.functions.store.links.keys()
+
+
+@pytest.mark.parametrize(
+    "command", ["import {file} --from bitly --refused {folder}/x.csv", "export --format csv -o {folder}/x"]
+)
+def test_given_a_file_that_cant_be_written_when_run_then_it_is_said(run, bitly, tmp_path, command):
+    line = command.format(file=bitly, folder=tmp_path / "missing")
+
+    result = run(*line.split())
+
+    assert (result.exit_code, "can't be written" in result.stderr) == (2, True)
+
+
+def test_given_a_pipe_when_exported_into_then_it_stays_one(run, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as threads:
+        reading = threads.submit(pipe.read_text)
+        assert run("export", "--format", "jsonl", "-o", str(pipe)).exit_code == 0
+
+    assert "summer-sale" in reading.result()
+    assert pipe.is_fifo()
+
+
+def test_given_a_private_file_when_exported_over_then_it_stays_private(run, tmp_path):
+    file = tmp_path / "links.csv"
+    file.touch(mode=0o600)
+    (tmp_path / "link").symlink_to(file)
+
+    run("export", "--format", "csv", "-o", str(tmp_path / "link"))
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (tmp_path / "link").is_symlink()
+    assert "summer-sale" in file.read_text()

@@ -280,6 +280,13 @@ def test_given_a_link_of_another_product_when_imported_then_it_is_as_it_was(stor
     assert store.links == {"Old_1": link}
 
 
+@pytest.mark.parametrize("status", ["active", "disabled", None])
+def test_given_a_locked_link_when_imported_then_it_is_so_if_it_is_disabled(store, status):
+    link, _ = take_over(store, status=status, locked=True)
+
+    assert link.locked == (status == DISABLED)
+
+
 def test_given_only_a_code_when_imported_then_it_is_made_as_by_create(store):
     link, created = take_over(store)
 

@@ -144,6 +144,7 @@ class ImportRequest(CreateRequest):
     imported_clicks: Annotated[int, Field(ge=0, le=MAX_IMPORTED_CLICKS), BeforeValidator(_as_integer)] | None = Field(
         None, description="What the other product had counted."
     )
+    locked: bool | None = Field(None, description="Whether an admin disabled it, so that its owner can't enable it.")
 
 
 class ChangeRequest(_Request):

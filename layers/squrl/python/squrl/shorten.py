@@ -181,6 +181,7 @@ def import_link(  # noqa: PLR0913 (what `shorten` takes, and whether it is meant
         custom_code=True,
         status=request.status or ACTIVE,
         imported_clicks=request.imported_clicks or 0,
+        locked=bool(request.locked) and request.status == DISABLED,
     )
     # Asked first, since a claim would take an expired link of the same owner for free, with the clicks that it has.
     holder = ports.store.get(link.short_code)
