@@ -7,6 +7,7 @@ from typing import Any, Self
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
 _QUEUE_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]+)?")
+_BUS_NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
 _KEY_ID = re.compile(r"[A-Za-z0-9-]*")
 _DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
 MAX_AGE = 86_400  # seconds: what a browser keeps longer than a day, nobody can take back
@@ -23,15 +24,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every function needs. Each field is the environment variable of the same name in upper case.
-
-    Attributes
-    ----------
-    table_name : str
-        The table that holds the links.
-    """
-
-    table_name: str
+    """What a function needs. Each field is the environment variable of the same name in upper case."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -52,7 +45,20 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CountClicksSettings(Settings):
+class TableSettings(Settings):
+    """What every function needs that asks the table.
+
+    Attributes
+    ----------
+    table_name : str
+        The table that holds the links.
+    """
+
+    table_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountClicksSettings(TableSettings):
     """What the function that counts late clicks needs besides.
 
     Attributes
@@ -68,7 +74,7 @@ class CountClicksSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiSettings(Settings):
+class ApiSettings(TableSettings):
     """What the functions behind the API need besides.
 
     Attributes
@@ -176,8 +182,7 @@ class ShortUrlSettings(ApiSettings):
     @property
     def origins(self) -> tuple[str, ...]:
         """Where the stack is known to answer; short URLs start with the first of them."""
-        domain = f"https://{self.domain_name}" if self.domain_name else ""
-        return tuple(origin for origin in (self.base_url, domain) if origin)
+        return _origins(self.base_url, self.domain_name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +264,38 @@ class CreateSettings(MakerSettings):
             raise SettingsError("CREATE_ACCESS must be key or anyone")
         if not _KEY_ID.fullmatch(self.client_key_id):
             raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishChangesSettings(Settings):
+    """What the function needs that publishes changes.
+
+    Attributes
+    ----------
+    event_bus : str
+        The bus's name.
+    base_url, domain_name : str
+        As for the functions that answer short URLs.
+    """
+
+    event_bus: str
+    base_url: str
+    domain_name: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _BUS_NAME.fullmatch(self.event_bus):
+            raise SettingsError("EVENT_BUS must be a bus's name")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where the stack is known to answer; short URLs start with the first of them."""
+        return _origins(self.base_url, self.domain_name)
+
+
+def _origins(base_url: str, domain_name: str) -> tuple[str, ...]:
+    domain = f"https://{domain_name}" if domain_name else ""
+    return tuple(origin for origin in (base_url, domain) if origin)
 
 
 def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | bool | int:  # noqa: ANN401 (a field's type)
