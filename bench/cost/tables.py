@@ -51,7 +51,7 @@ TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 MOVED_EVERY = 5  # days: a row with the last 31 has 36 then, which is more than 35 (`MAX_DAYS` of links.py)
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
 # Parameters that change what a stack costs, or that one could think do. What the functions do by them is measured.
-PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"))
+PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"), ("EventBus", "default"))
 
 
 def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
@@ -70,6 +70,7 @@ def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
             managing(measured, setup, prices),
             memory(measured, setup, prices),
             every_month(setup, prices),
+            events(measured, setup, prices),
         ]
     )
 
@@ -106,6 +107,15 @@ def moved_days(measured: Operations, setup: Setup, prices: Prices) -> str:
     return (
         f"A million times that a link's old days are moved cost {dollars} dollars: "
         f"{number(365 / MOVED_EVERY)} times a year for a link that has clicks on every day."
+    )
+
+
+def events(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Say what changes cost that are published as events."""
+    alone, together = (number(cost.event(measured, setup, prices, each)) for each in (1, cost.EVENTS_BATCH))
+    return (
+        f"With `EventBus`, a million changes cost {alone} dollars as events, one by one, or {together} where "
+        f"{cost.EVENTS_BATCH} come together. A click adds nothing: the stream's filter drops it."
     )
 
 

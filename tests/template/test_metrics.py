@@ -1,5 +1,6 @@
 """Alarms and dashboard: what they watch is what the stack emits, and what they ask of it can happen."""
 
+import functools
 import itertools
 import json
 import re
@@ -9,13 +10,17 @@ import pytest
 
 from bench.cost import PRICES
 from squrl.errors import SqurlError
+from tests.template import stack as stacks
 from tests.template.runs import Metric, run
-from tests.template.stack import REGION, Stack
+from tests.template.stack import ALL, REGION
+
+Stack = functools.partial(stacks.Stack, **ALL)
 
 # What AWS documents, by the dimensions that each metric bears.
 AWS_METRICS: dict[tuple[str, ...], list[str]] = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html
-    ("AWS/Lambda", "FunctionName"): ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"],
+    ("AWS/Lambda", "FunctionName"): ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"]
+    + ["IteratorAge", "DestinationDeliveryFailures"],
     ("AWS/Lambda", "FunctionName", "Resource", "ExecutedVersion"): ["Invocations", "Errors"],
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     ("AWS/ApiGateway", "ApiId"): ["Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed"],
@@ -43,6 +48,8 @@ AWS_METRICS: dict[tuple[str, ...], list[str]] = {
         "ApproximateNumberOfMessagesVisible",
         "NumberOfMessagesSent",
     ],
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+    ("AWS/S3", "BucketName", "StorageType"): ["NumberOfObjects"],
 }
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
@@ -53,11 +60,11 @@ FUNCTIONS: dict[str, Any] = {
 }
 
 
-def of_squrl(stack: Stack) -> set[Metric]:
+def of_squrl(stack: stacks.Stack) -> set[Metric]:
     return {metric for function in stack.of_type("AWS::Lambda::Function") for metric in run(stack, function).metrics}
 
 
-def of_aws(stack: Stack) -> set[Metric]:
+def of_aws(stack: stacks.Stack) -> set[Metric]:
     """Return AWS's metrics of this stack's own resources."""
     functions = stack.of_type("AWS::Lambda::Function")
     tables = stack.of_type("AWS::DynamoDB::Table").values()
@@ -70,6 +77,8 @@ def of_aws(stack: Stack) -> set[Metric]:
             index["IndexName"] for table in tables for index in table.get("GlobalSecondaryIndexes", [])
         ],
         "Operation": [operation for function in functions for operation, _ in run(stack, function).operations],
+        "BucketName": [stack.ref(bucket) for bucket in stack.of_type("AWS::S3::Bucket")],
+        "StorageType": ["AllStorageTypes"],
         "QueueName": [queue["QueueName"] for queue in stack.of_type("AWS::SQS::Queue").values()],
     }
     aliases = stack.of_type("AWS::Lambda::Alias").values()
@@ -87,7 +96,7 @@ def of_aws(stack: Stack) -> set[Metric]:
     }
 
 
-def alarms(stack: Stack) -> dict[str, dict[str, Any]]:
+def alarms(stack: stacks.Stack) -> dict[str, dict[str, Any]]:
     return stack.of_type("AWS::CloudWatch::Alarm")
 
 
@@ -109,7 +118,7 @@ def used_ids(expression: str) -> set[str]:
     return set(re.findall(r"\b[a-z]\w*", re.sub(r"'[^']*'", "", expression)))
 
 
-def widgets(stack: Stack) -> list[dict[str, Any]]:
+def widgets(stack: stacks.Stack) -> list[dict[str, Any]]:
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
     return [widget["properties"] for widget in json.loads(dashboard["DashboardBody"])["widgets"]]
 
@@ -285,7 +294,7 @@ def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold
         if (number := re.search(r"more than ([0-9.]+) (%|ms|requests)", alarm["AlarmDescription"], re.IGNORECASE))
     }
 
-    assert len(said) == 9
+    assert len(said) == 10
     assert all(number == threshold for number, threshold in said.values())
 
 
@@ -438,3 +447,28 @@ def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(te
 
     # with 512 MB a million GB-seconds are two million seconds, here of each function
     assert shown_dollars == pytest.approx([1 + 5 * 0.2, 5 * 13.3334, 4 * 0.125 + 5 * 0.625, 1.2 * 0.4])
+
+
+@pytest.mark.parametrize(
+    ("case", "age", "errors", "throttles", "is_told"),
+    [
+        ("all is well", 200, None, None, False),
+        ("nothing was written", None, None, None, False),
+        ("the bus refuses", 16 * 60_000, 0, 0, True),
+        ("a record can't be read", 500, 1, 0, True),
+        ("the function isn't started", None, None, 3, True),
+    ],
+)
+def test_given_changes_that_wait_then_it_is_told_before_they_are_laid_aside(
+    template, case, age, errors, throttles, is_told
+):
+    stack = Stack(template)
+    alarm = alarms(stack)["ChangesDelayedAlarm"]
+    (source,) = (
+        each for each in stack.of_type("AWS::Lambda::EventSourceMapping").values() if "StartingPosition" in each
+    )
+
+    result = result_of(alarm, age=age, errors=errors, throttles=throttles)
+
+    assert (result > alarm["Threshold"]) is is_told, case
+    assert source["MaximumRecordAgeInSeconds"] > 2 * 15 * 60

@@ -43,13 +43,17 @@ OPTIONS: list[dict[str, str]] = [
     {"CorsOrigin": "https://www.example.com"},
     {"CreatesPerMinutePerClient": "0"},
     {"CreateAccess": "anyone"},
+    {
+        "EventBus": "links",
+        "TableStreamArn": "arn:aws:dynamodb:us-east-1:123456789012:table/squrl-urls-2/stream/2026-11-25T10:00:00.000",
+    },
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
 ]
 TOLD = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20"}  # what prod wants to know
 # No option, every option, and rows in between such that any two options meet in all four ways: each option is in three
-# of the five rows, no two in the same ones.
-ROWS = list(zip(OPTIONS, itertools.combinations(range(5), 3), strict=False))
-COMBINATIONS = [dict(pair for option, rows in ROWS if row in rows for pair in option.items()) for row in range(5)]
+# of the six rows, no two in the same ones.
+ROWS = list(zip(OPTIONS, itertools.combinations(range(6), 3), strict=False))
+COMBINATIONS = [dict(pair for option, rows in ROWS if row in rows for pair in option.items()) for row in range(6)]
 COMBINATIONS += [{}, dict(pair for option in OPTIONS for pair in option.items())]
 
 # What no longer applies once conditions are decided and values put in, and what SAM itself writes.
@@ -87,8 +91,9 @@ def test_given_the_combinations_then_any_two_options_meet_in_all_four_ways():
         (DOMAIN, {"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSetGroup"}),
         ({"MonthlyBudget": "20"}, {"AWS::Budgets::Budget"}),
         ({"CreateAccess": "anyone"}, {"AWS::KMS::Key"}),
+        ({"EventBus": "links"}, {"AWS::S3::Bucket"}),
     ],
-    ids=["domain", "budget", "limit"],
+    ids=["domain", "budget", "limit", "events"],
 )
 def test_given_an_option_then_what_it_asks_for_is_made_and_otherwise_not(template, option, kinds):
     without, with_it = (
