@@ -176,7 +176,7 @@ def test_given_an_expired_row_when_the_table_removes_it_then_it_is_collected(tab
 
 
 def test_given_what_is_refused_when_the_stream_is_read_then_there_is_nothing(tables, told):
-    link = a_link(status="disabled")
+    link = a_link(ttl_hours=24, status="disabled")
     tables.put(link)
     other = replace(link, kind=link.kind._replace(owner="them"))
 
@@ -223,7 +223,7 @@ def test_given_a_row_of_the_first_version_when_changed_then_it_is_told(tables, t
     }
     tables.client.put_item(TableName=tables.links, Item={name: {"S": value} for name, value in row.items()})
     tables.store.count_click(code, NOW)
-    changed(tables, tables.get(code), title="New")
+    changed(tables, tables.get(code), title="New", tags=["exactly"])
 
     events = told.of(3)
 

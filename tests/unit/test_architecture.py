@@ -187,7 +187,7 @@ def test_given_a_module_when_it_imports_from_others_then_the_layer_carries_them(
         ),
         (
             "publish_changes",
-            395,
+            396,
             NOT_FOR_REDIRECT | FOR_REDIRECT_ALONE | {"pydantic", "squrl.late_clicks", "squrl.web.request"},
         ),
     ],

@@ -58,6 +58,49 @@ class TableSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DomainSettings(Settings):
+    """What the functions need that know the stack's own domain.
+
+    Attributes
+    ----------
+    domain_name : str
+        The domain; empty if there is none.
+    """
+
+    domain_name: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _DOMAIN_NAME.fullmatch(self.domain_name):
+            raise SettingsError("DOMAIN_NAME must be empty, or a host")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressSettings(DomainSettings):
+    """What the functions need besides that tell short URLs.
+
+    Attributes
+    ----------
+    base_url : str
+        What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
+        the host that the caller used.
+    """
+
+    base_url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _BASE_URL.fullmatch(self.base_url):
+            raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where the stack is known to answer; short URLs start with the first of them."""
+        domain = f"https://{self.domain_name}" if self.domain_name else ""
+        return tuple(origin for origin in (self.base_url, domain) if origin)
+
+
+@dataclass(frozen=True, kw_only=True)
 class CountClicksSettings(TableSettings):
     """What the function that counts late clicks needs besides.
 
@@ -74,27 +117,19 @@ class CountClicksSettings(TableSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiSettings(TableSettings):
+class ApiSettings(TableSettings, DomainSettings):
     """What the functions behind the API need besides.
 
     Attributes
     ----------
     durable_table_name : str
         The table that has the domain lists.
-    domain_name : str
-        The stack's own domain; empty if it has none.
     origin_secret : str
         What a CDN before the API sends as ``X-Origin-Secret``; empty where there is none, and clients come directly.
     """
 
     durable_table_name: str
-    domain_name: str
     origin_secret: str = field(repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not _DOMAIN_NAME.fullmatch(self.domain_name):
-            raise SettingsError("DOMAIN_NAME must be empty, or a host")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,29 +195,13 @@ class RedirectSettings(LinkSettings, PageSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShortUrlSettings(ApiSettings):
-    """What the functions need besides that answer short URLs.
-
-    Attributes
-    ----------
-    base_url : str
-        What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
-        the host that the caller used.
-    """
-
-    base_url: str
+class ShortUrlSettings(ApiSettings, AddressSettings):
+    """What the functions need that answer short URLs."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _BASE_URL.fullmatch(self.base_url):
-            raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
         if self.origin_secret and not self.origins:
             raise SettingsError("BASE_URL must be set where ORIGIN_SECRET is: a CDN has a host of its own")
-
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """Where the stack is known to answer; short URLs start with the first of them."""
-        return _origins(self.base_url, self.domain_name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,35 +286,21 @@ class CreateSettings(MakerSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublishChangesSettings(Settings):
+class PublishChangesSettings(AddressSettings):
     """What the function needs that publishes changes.
 
     Attributes
     ----------
     event_bus : str
         The bus's name.
-    base_url, domain_name : str
-        As for the functions that answer short URLs.
     """
 
     event_bus: str
-    base_url: str
-    domain_name: str
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not _BUS_NAME.fullmatch(self.event_bus):
             raise SettingsError("EVENT_BUS must be a bus's name")
-
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """Where the stack is known to answer; short URLs start with the first of them."""
-        return _origins(self.base_url, self.domain_name)
-
-
-def _origins(base_url: str, domain_name: str) -> tuple[str, ...]:
-    domain = f"https://{domain_name}" if domain_name else ""
-    return tuple(origin for origin in (base_url, domain) if origin)
 
 
 def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | bool | int:  # noqa: ANN401 (a field's type)

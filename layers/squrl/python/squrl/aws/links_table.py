@@ -50,6 +50,8 @@ _ERASED = {"original_url", "title", "tags", "creator_ip"}  # with a deletion
 # changes, though a filter sees each image alone. docs/decisions.md, "Events".
 MARK = "changed"
 _MARKED = {MARK: {"BOOL": True}}
+_REVISED = f"{MARK} = :true, revision = if_not_exists(revision, :one) + :one"  # the first version's rows have none
+_REVISING = {":true": _MARKED[MARK], ":one": {"N": "1"}}
 # Attributes of days have short names, since a row has many: d, and the day's number to the base of 36.
 _DAY_NAME = 4  # characters; no other attribute's name has so few
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -183,14 +185,12 @@ class LinksTable:
         values = {
             ":new": {"N": str(end)},
             ":collect": {"N": str(collect_at(end, kind.owner))},
-            ":one": {"N": "1"},
-            ":true": _MARKED[MARK],
         }
         return self._update(
             short_code,
-            f"SET expires_at = :new, collect_at = :collect, {MARK} = :true ADD revision :one",
+            f"SET {_REVISED}, expires_at = :new, collect_at = :collect",
             f"{_is_of(kind)} AND {_IS_RENEWABLE}",
-            _of(kind) | _at(now) | values,
+            _of(kind) | _at(now) | _REVISING | values,
         )
 
     def claim(self, link: Link, now: int) -> Claimed | HeldBy:
@@ -264,18 +264,21 @@ class LinksTable:
         # When the row may go follows from status and end, the end from the lifetime, who may enable it from its lock.
         ends = {"status", "expires_at", "ttl_hours", "collect_at", "locked"}
         decisive += ["expires_at", "locked"] if touched & ends else []
-        decisive += ["revision"] if exactly else []
         values = {f":old_{name}": old[name] for name in decisive if name in old}
         conditions = [
             f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in decisive
         ]
+        if exactly:
+            has_none = "attribute_not_exists(revision) OR " if before.revision == 1 else ""
+            conditions.append(f"({has_none}revision = :old_revision)")
+            values[":old_revision"] = old["revision"]
         zero: dict[str, Any] = {}
-        assignments = [f"{MARK} = :true", *(f"#{name} = :{name}" for name in sets)]
+        assignments = [_REVISED, *(f"#{name} = :{name}" for name in sets)]
         if "max_clicks" in sets:
             assignments.append("click_limit = if_not_exists(bot_click_count, :zero) + :max_clicks")
             zero = {":zero": {"N": "0"}}
         removals = [f"#{name}" for name in removes] + (["click_limit"] if "max_clicks" in removes else [])
-        update = "ADD revision :one SET " + ", ".join(assignments)
+        update = "SET " + ", ".join(assignments)
         if removals:
             update += " REMOVE " + ", ".join(removals)
         try:
@@ -287,7 +290,7 @@ class LinksTable:
                 UpdateExpression=update,
                 ConditionExpression=" AND ".join(conditions),
                 ExpressionAttributeNames={f"#{name}": name for name in {*decisive, *touched}},
-                ExpressionAttributeValues={":one": {"N": "1"}, ":true": _MARKED[MARK]}
+                ExpressionAttributeValues=_REVISING
                 | zero
                 | values
                 | {f":{name}": value for name, value in sets.items()},
