@@ -188,7 +188,7 @@ class StackApi(Api):
     def __init__(self, stack: str, region: str | None) -> None:
         import boto3  # noqa: PLC0415 - see above
         from botocore.config import Config  # noqa: PLC0415
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
         configured = _configured(stack)
         config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})

@@ -144,14 +144,18 @@ def republish(api: Api) -> None:
     s3 = api.session.client("s3")
     try:
         pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket))
-        aside = sorted((each for page in pages for each in page.get("Contents", ())), key=lambda each: each["LastModified"])
+        aside = sorted(
+            (each for page in pages for each in page.get("Contents", ())), key=lambda each: each["LastModified"]
+        )
         for number, each in enumerate(aside):
             record = json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read())
             event = record["payload"]  # what Lambda invoked the function with
             result = api.invoke(function, (event if isinstance(event, str) else json.dumps(event)).encode())
             if result is None or json.loads(result)["batchItemFailures"]:
                 left = len(aside) - number
-                raise Refused(f"The bus still refuses: {left} of {len(aside)} batches are left; {function}'s log says why")
+                raise Refused(
+                    f"The bus still refuses: {left} of {len(aside)} batches are left; {function}'s log says why"
+                )
             s3.delete_object(Bucket=bucket, Key=each["Key"])
     except ClientError as error:
         raise Refused(f"AWS refused to look into {bucket}: {error}") from error

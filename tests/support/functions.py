@@ -54,7 +54,9 @@ def variables(function: str, **parameters: str) -> dict[str, str]:
 
     Anyone may create, unless a test says otherwise: most are about something else than keys. Changes are published.
     """
-    properties = _stack(**{"CreateAccess": "anyone", "EventBus": "links"} | parameters).resources[FOLDERS[function]]["Properties"]
+    properties = _stack(**{"CreateAccess": "anyone", "EventBus": "links"} | parameters).resources[FOLDERS[function]][
+        "Properties"
+    ]
     logging = properties["LoggingConfig"]
     declared: dict[str, str] = properties["Environment"]["Variables"]
     lambdas_own = {

@@ -28,9 +28,9 @@ class TableStream:
         self._arn = tables.client.describe_table(TableName=tables.links)["Table"]["LatestStreamArn"]
         shards = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
         self._iterators = [
-            self._client.get_shard_iterator(
-                StreamArn=self._arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
-            )["ShardIterator"]
+            self._client.get_shard_iterator(StreamArn=self._arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST")[
+                "ShardIterator"
+            ]
             for shard in shards
             if "EndingSequenceNumber" not in shard["SequenceNumberRange"]
         ]

@@ -131,7 +131,11 @@ SIDE_REPLIES: dict[tuple[str, str | None], list[Reply]] = {
     ("UpdateItem", "client#*"): [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
     ("GenerateMac", None): [({"Mac": b"key"}, ""), THROTTLED],
     ("SendMessage", None): [({}, ""), THROTTLED],
-    ("PutEvents", None): [({"Entries": [{"EventId": "1"}]}, ""), ({"Entries": [{"ErrorCode": "InternalFailure"}]}, ""), THROTTLED],
+    ("PutEvents", None): [
+        ({"Entries": [{"EventId": "1"}]}, ""),
+        ({"Entries": [{"ErrorCode": "InternalFailure"}]}, ""),
+        THROTTLED,
+    ],
 }
 
 

@@ -19,8 +19,15 @@ Stack = functools.partial(stacks.Stack, **ALL)
 # What AWS documents, by the dimensions that each metric bears.
 AWS_METRICS: dict[tuple[str, ...], list[str]] = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html
-    ("AWS/Lambda", "FunctionName"): ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"]
-    + ["IteratorAge", "DestinationDeliveryFailures"],
+    ("AWS/Lambda", "FunctionName"): [
+        "ConcurrentExecutions",
+        "DestinationDeliveryFailures",
+        "Duration",
+        "Errors",
+        "Invocations",
+        "IteratorAge",
+        "Throttles",
+    ],
     ("AWS/Lambda", "FunctionName", "Resource", "ExecutedVersion"): ["Invocations", "Errors"],
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     ("AWS/ApiGateway", "ApiId"): ["Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed"],

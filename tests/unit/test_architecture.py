@@ -33,7 +33,8 @@ OTHERS = sorted(path for folder in ("bench", "cli", "local") for path in ROOT.gl
 
 ROOMS = {
     **dict.fromkeys(
-        ("links", "codes", "destinations", "clicks", "changes", "domains", "errors", "keys", "bots", "forwarding"), "model"
+        ("links", "codes", "destinations", "clicks", "changes", "domains", "errors", "keys", "bots", "forwarding"),
+        "model",
     ),
     **dict.fromkeys(("authorize", "shorten", "follow", "late_clicks", "manage", "statistics"), "use cases"),
     **{module: module.split(".")[0] for module in PACKAGE if module.startswith(("aws.", "web."))},

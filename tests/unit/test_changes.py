@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from squrl.changes import Write
-from squrl.links import ACTIVE, DELETED, DISABLED, DAY, Kind
+from squrl.links import ACTIVE, DAY, DELETED, DISABLED, Kind
 from tests.support.fakes import NOW, a_link
 
 OWNED = Kind("https://example.com/", "302", 24, "marketing")

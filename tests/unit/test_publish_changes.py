@@ -117,7 +117,7 @@ def test_given_a_record_that_can_not_be_read_then_those_before_it_are_published(
 
 
 def test_given_a_record_that_can_not_be_read_at_first_then_lambda_divides_the_batch(functions):
-    with pytest.raises(Exception, match="^$") as raised:
+    with pytest.raises(Exception, match=r"^$") as raised:
         publish(functions, unreadable(a_record(2)), a_record(3))
 
     assert type(raised.value).__name__ == "UnreadableRecordError"

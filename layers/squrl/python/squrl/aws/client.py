@@ -56,8 +56,8 @@ class Timeouts(NamedTuple):
     read: float
 
 
-# DynamoDB answers in a few milliseconds, so a slow answer is a lost one. SQS and KMS are asked beside the request. Nobody
-# waits for EventBridge.
+# DynamoDB answers in a few milliseconds, so a slow answer is a lost one. SQS and KMS are asked beside the request. For
+# EventBridge nobody waits.
 TIMEOUTS = {
     "dynamodb": Timeouts(0.5, 1.0),
     "sqs": Timeouts(0.3, 0.5),
