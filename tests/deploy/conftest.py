@@ -154,8 +154,8 @@ def adapt(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any
     In CloudFormation, AWS::LanguageExtensions makes literals of parameters before SAM sees the functions, and SAM
     gives a function a new version when it sees a change. Ministack leaves parameters as they are, and tells SAM none.
 
-    Its filters of a stream look for a leaf only where all that it is in is there: an image that isn't there is told here
-    by itself, which AWS wouldn't do.
+    Its filters of a stream look for a leaf only where all that it is in is there: here an image itself may be missing,
+    for which AWS looks at leaves alone.
 
     It refuses alarms over metric math, which watch their first metric here, Route 53's records, and budgets.
     tests/template has the real ones.

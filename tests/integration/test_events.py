@@ -19,7 +19,8 @@ from squrl.web.response import link_body
 from tests.support.fakes import FakeDomainPolicy
 from tests.support.functions import Functions
 from tests.support.streams import TableStream, collected, passes
-from tests.template import stack as stacks
+from tests.template.stack import FullStack
+from tests.template.stack import read as read_template
 
 NOW = int(time.time())
 TODAY = NOW // DAY
@@ -35,7 +36,7 @@ def a_link(ttl_hours: int | None = None, **changes: Any) -> Link:
 
 @pytest.fixture(scope="module")
 def patterns() -> list[str]:
-    stack = stacks.Stack(stacks.read(), **stacks.ALL)
+    stack = FullStack(read_template())
     (filters,) = (
         each["FilterCriteria"]["Filters"]
         for each in stack.of_type("AWS::Lambda::EventSourceMapping").values()

@@ -3,14 +3,11 @@
 import base64
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 
 from tests.support.tables import Tables
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
 
 
 class TableStream:
@@ -24,7 +21,7 @@ class TableStream:
 
     def __init__(self, tables: Tables) -> None:
         session: Any = boto3.Session("any", "any", region_name="us-east-1")
-        self._client: DynamoDBStreamsClient = session.client("dynamodbstreams", endpoint_url=tables.endpoint)
+        self._client = session.client("dynamodbstreams", endpoint_url=tables.endpoint)
         self._arn = tables.client.describe_table(TableName=tables.links)["Table"]["LatestStreamArn"]
         shards = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
         self._iterators = [

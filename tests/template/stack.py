@@ -56,10 +56,6 @@ ARNS = {
 }
 
 
-# A parameter that makes all functions there are; without it, there is one less.
-ALL = {"EventBus": "links"}
-
-
 def read() -> Template:
     template: Template = yaml_parse((ROOT / "template.yaml").read_text())
     return template
@@ -223,6 +219,13 @@ class Stack:
             return self.attribute(*name.split(".", 1)) if "." in name else _text(self.ref(name))
 
         return re.sub(r"\$\{([^!}][^}]*)\}", value, text)
+
+
+class FullStack(Stack):
+    """The same with all the functions that there are: changes are published, unless a parameter says otherwise."""
+
+    def __init__(self, template: Template, *, layer: str = "s3://bucket/layer", **parameters: str) -> None:
+        super().__init__(template, layer=layer, **{"EventBus": "links"} | parameters)
 
 
 def _translate(template: Template, parameters: dict[str, str], layer: str) -> Template:

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import functools
 import json
 import re
 from typing import Any
@@ -13,9 +12,8 @@ from squrl.aws.links_table import MARK, SECRET_ROW
 from squrl.late_clicks import MAX_BATCH, OLDEST_CLICK
 from tests.template import stack as stacks
 from tests.template.runs import run
-from tests.template.stack import ACCOUNT, ALL, read
-
-Stack = functools.partial(stacks.Stack, **ALL)
+from tests.template.stack import ACCOUNT, read
+from tests.template.stack import FullStack as Stack
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 FUNCTIONS = {
@@ -64,18 +62,18 @@ OTHERS = {
 }
 
 
-def function(stack: stacks.Stack, name: str) -> Any:
+def function(stack: Stack, name: str) -> Any:
     return stack.of_type("AWS::Lambda::Function")[name]
 
 
-def role_of(stack: stacks.Stack, name: str) -> Any:
+def role_of(stack: Stack, name: str) -> Any:
     """Return the one role that a function has."""
     roles = stack.of_type("AWS::IAM::Role")
     (role,) = (role for id_, role in roles.items() if stack.attribute(id_, "Arn") == function(stack, name)["Role"])
     return role
 
 
-def log_group_of(stack: stacks.Stack, name: str) -> tuple[str, dict[str, Any]]:
+def log_group_of(stack: Stack, name: str) -> tuple[str, dict[str, Any]]:
     """Return the log group that Lambda is told to write to, with its logical id."""
     told = function(stack, name).get("LoggingConfig", {}).get("LogGroup")
     groups = stack.of_type("AWS::Logs::LogGroup").items()
@@ -84,13 +82,13 @@ def log_group_of(stack: stacks.Stack, name: str) -> tuple[str, dict[str, Any]]:
     return found[0]
 
 
-def sources_of(stack: stacks.Stack, name: str) -> list[dict[str, Any]]:
+def sources_of(stack: Stack, name: str) -> list[dict[str, Any]]:
     """Return the queues and streams that a function's alias is fed from."""
     sources = stack.of_type("AWS::Lambda::EventSourceMapping").values()
     return [source for source in sources if source["FunctionName"] == stack.ref(f"{name}Aliaslive")]
 
 
-def version(stack: stacks.Stack, name: str) -> str:
+def version(stack: Stack, name: str) -> str:
     """Return the version that the function's alias stands for: CloudFormation makes a new one for a new logical id."""
     return str(stack.of_type("AWS::Lambda::Alias")[f"{name}Aliaslive"]["FunctionVersion"])
 
@@ -508,7 +506,7 @@ def test_given_the_clients_key_then_the_account_administers_it_and_can_not_use_i
 UNVERSIONED = {"ReservedConcurrentExecutions", "Tags"}  # Lambda has these once for all versions of a function
 
 
-def versioned(stack: stacks.Stack, name: str) -> Any:
+def versioned(stack: Stack, name: str) -> Any:
     """Return what Lambda keeps in a version of a function: the layer's content stands for its ARN."""
     properties = {key: value for key, value in function(stack, name).items() if key not in UNVERSIONED}
     return properties, stack.of_type("AWS::Lambda::LayerVersion")

@@ -1,6 +1,5 @@
 """Alarms and dashboard: what they watch is what the stack emits, and what they ask of it can happen."""
 
-import functools
 import itertools
 import json
 import re
@@ -10,11 +9,9 @@ import pytest
 
 from bench.cost import PRICES
 from squrl.errors import SqurlError
-from tests.template import stack as stacks
 from tests.template.runs import Metric, run
-from tests.template.stack import ALL, REGION
-
-Stack = functools.partial(stacks.Stack, **ALL)
+from tests.template.stack import REGION
+from tests.template.stack import FullStack as Stack
 
 # What AWS documents, by the dimensions that each metric bears.
 AWS_METRICS: dict[tuple[str, ...], list[str]] = {
@@ -67,11 +64,11 @@ FUNCTIONS: dict[str, Any] = {
 }
 
 
-def of_squrl(stack: stacks.Stack) -> set[Metric]:
+def of_squrl(stack: Stack) -> set[Metric]:
     return {metric for function in stack.of_type("AWS::Lambda::Function") for metric in run(stack, function).metrics}
 
 
-def of_aws(stack: stacks.Stack) -> set[Metric]:
+def of_aws(stack: Stack) -> set[Metric]:
     """Return AWS's metrics of this stack's own resources."""
     functions = stack.of_type("AWS::Lambda::Function")
     tables = stack.of_type("AWS::DynamoDB::Table").values()
@@ -103,7 +100,7 @@ def of_aws(stack: stacks.Stack) -> set[Metric]:
     }
 
 
-def alarms(stack: stacks.Stack) -> dict[str, dict[str, Any]]:
+def alarms(stack: Stack) -> dict[str, dict[str, Any]]:
     return stack.of_type("AWS::CloudWatch::Alarm")
 
 
@@ -125,7 +122,7 @@ def used_ids(expression: str) -> set[str]:
     return set(re.findall(r"\b[a-z]\w*", re.sub(r"'[^']*'", "", expression)))
 
 
-def widgets(stack: stacks.Stack) -> list[dict[str, Any]]:
+def widgets(stack: Stack) -> list[dict[str, Any]]:
     (dashboard,) = stack.of_type("AWS::CloudWatch::Dashboard").values()
     return [widget["properties"] for widget in json.loads(dashboard["DashboardBody"])["widgets"]]
 

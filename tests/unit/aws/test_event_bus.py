@@ -23,8 +23,8 @@ def entries(*failed):
 class Taking(ScriptedClient):
     """Answers as many entries as it was given."""
 
-    def _call(self, operation, **request):
-        answer = super()._call(operation, **request)
+    def _call(self, _operation, **request):
+        answer = super()._call(_operation, **request)
         return {"Entries": answer["Entries"][: len(request["Entries"])]}
 
 
