@@ -83,6 +83,7 @@ def test_given_a_deployment_when_log_groups_are_listed_then_all_are_kept_for_a_w
         "/aws/lambda/squrl-count-clicks-dev": 7,
         "/aws/lambda/squrl-create-url-dev": 7,
         "/aws/lambda/squrl-manage-links-dev": 7,
+        "/aws/lambda/squrl-pages-dev": 7,
         "/aws/lambda/squrl-redirect-dev": 7,
         "/aws/vendedlogs/squrl-dev/access": 7,
     }
@@ -227,6 +228,7 @@ def test_given_a_new_destination_when_a_link_is_made_then_its_row_is_in_the_tabl
         "custom_code": {"BOOL": False},
         "status": {"S": "active"},
         "revision": {"N": "1"},
+        "changed": {"BOOL": True},  # a caller's write, until the first click
     }
     assert datetime.fromisoformat(row["created_at"]["S"]).tzinfo == UTC
 
