@@ -133,7 +133,7 @@ def list_domains(api: Api, *, as_json: bool) -> None:
 def republish(api: Api) -> None:
     """Publish the changes that could not be published (with --stack).
 
-    A stack with EventBus lays aside in a bucket what its bus didn't take for an hour. Each batch is published in its
+    A stack with EventBus lays aside in a bucket what its bus didn't take for 23 hours. Each batch is published in its
     order and then deleted. Its events may come twice, with the same id, and behind later ones: a link's revision tells.
     """
     if not isinstance(api, StackApi):

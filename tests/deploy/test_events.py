@@ -67,4 +67,4 @@ def test_given_a_bus_when_the_mapping_is_described_then_what_fails_is_laid_aside
     assert "/stream/" in mapping["EventSourceArn"]
     assert len(mapping["FilterCriteria"]["Filters"]) == 3
     assert mapping["DestinationConfig"]["OnFailure"]["Destination"].startswith("arn:aws:s3:::")
-    assert mapping["MaximumRecordAgeInSeconds"] == 3600
+    assert mapping["MaximumRecordAgeInSeconds"] == 82_800

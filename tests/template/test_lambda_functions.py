@@ -407,7 +407,7 @@ def test_given_no_bus_then_nothing_of_the_events_is_there_and_all_else_is_the_sa
     assert "event_published" not in without.resources["Dashboard"]["Properties"]["DashboardBody"]
 
 
-def test_given_the_stream_then_what_fails_comes_again_for_an_hour_and_is_then_laid_aside(template):
+def test_given_the_stream_then_what_fails_comes_again_and_is_at_last_laid_aside(template):
     source = changes_of(template)
 
     assert source["EventSourceArn"] == "<UrlsTable.StreamArn>"
@@ -415,7 +415,8 @@ def test_given_the_stream_then_what_fails_comes_again_for_an_hour_and_is_then_la
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert source["BisectBatchOnFunctionError"] is True
     assert source["MaximumRetryAttempts"] == -1
-    assert source["MaximumRecordAgeInSeconds"] == 3600  # the stream forgets after a day
+    # The stream forgets after a day; what a new mapping finds there isn't laid aside for its age.
+    assert 22 * 3600 < source["MaximumRecordAgeInSeconds"] < 86_400
     assert source["DestinationConfig"]["OnFailure"] == {"Destination": "<UnpublishedBucket.Arn>"}
     assert source.get("ParallelizationFactor", 1) == 1
 
