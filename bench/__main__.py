@@ -185,6 +185,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
         {
             "What each option adds": f"{offered}\n\n{tables.late_clicks(taken, setup, prices)}\n\n"
             f"{tables.moved_days(taken, setup, prices)}\n\n"
+            f"{tables.events(taken, setup, prices)}\n\n"
             f"No setting changes {tables.fixed(taken, setup, prices):.2f} dollars of everything.",
             "What managing and pages take": tables.managing(taken, setup, prices),
             "What each memory size gives": tables.memory(taken, setup, prices),

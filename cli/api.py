@@ -213,14 +213,13 @@ class StackApi(Api):
         config = Config(connect_timeout=_CONNECT_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 1})
         self._stack, self._region = stack, region
         with self._looking_for_it():
-            session = boto3.Session(
+            self.session = boto3.Session(
                 profile_name=configured.get("profile"), region_name=region or configured.get("region")
             )
-            self._region = session.region_name
-            self._cloudformation = session.client("cloudformation")
-            found = self._cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId=_FUNCTION)
-            self._lambda = session.client("lambda", config=config)
-        self._function = found["StackResourceDetail"]["PhysicalResourceId"]
+            self._region = self.session.region_name
+            self._cloudformation = self.session.client("cloudformation")
+            self._lambda = self.session.client("lambda", config=config)
+        self._function = self.resource(_FUNCTION)
 
     @functools.cached_property
     def url(self) -> str:  # type: ignore[override]
@@ -243,22 +242,35 @@ class StackApi(Api):
         except BotoCoreError as error:  # no credentials, no region, no network
             raise Unreachable(f"AWS can't be asked for the stack {self._stack}: {error}") from error
 
+    def resource(self, logical_id: str) -> str:
+        """Return the name of one of the stack's resources."""
+        with self._looking_for_it():
+            found = self._cloudformation.describe_stack_resource(StackName=self._stack, LogicalResourceId=logical_id)
+        return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
+        result = self.invoke(self._function, _event(method, path, body, query))
+        if result is None:
+            return Answer(_TOO_MANY, {"message": "Lambda has no room for another invocation"})
+        return _answer(result)
+
+    def invoke(self, function: str, event: bytes) -> str | None:
+        """Return a function's result, as JSON; ``None`` if Lambda has no room for another invocation."""
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
         try:
-            answer = self._lambda.invoke(FunctionName=self._function, Payload=_event(method, path, body, query))
-            result = answer["Payload"].read().decode()
+            answer = self._lambda.invoke(FunctionName=function, Payload=event)
+            result: str = answer["Payload"].read().decode()
         except ClientError as error:
             if error.response["Error"]["Code"] == "TooManyRequestsException":
-                return Answer(_TOO_MANY, {"message": "Lambda has no room for another invocation"})
-            raise Refused(f"AWS refused to invoke {self._function}: {error}") from error
+                return None
+            raise Refused(f"AWS refused to invoke {function}: {error}") from error
         except BotoCoreError as error:
-            raise Unreachable(f"{self._function} can't be invoked: {error}") from error
+            raise Unreachable(f"{function} can't be invoked: {error}") from error
         if "FunctionError" in answer:
-            raise Unreachable(f"{self._function} failed; its log says why. {result}")
-        return _answer(result)
+            raise Unreachable(f"{function} failed; its log says why. {result}")
+        return result
 
 
 class LocalApi(Api):

@@ -1,9 +1,11 @@
-"""What only AWS credentials allow: keys, and the domains that links may lead to."""
+"""What only AWS credentials allow: keys, the domains that links may lead to, events that were laid aside."""
+
+import json
 
 import click
 
-from .api import Api
-from .errors import Refused
+from .api import Api, StackApi
+from .errors import Refused, UsageError
 from .options import Hours, as_json, operators
 from .output import confirm, say, show_json, show_table
 
@@ -136,4 +138,38 @@ def _show_lists(lists: dict[str, list[str]], said: str, *, as_json: bool) -> Non
     show_json(lists) if as_json else say(said)
 
 
-COMMANDS = (key, domain)
+@click.command()
+@operators
+def republish(api: Api) -> None:
+    """Publish the changes that could not be published (with --stack).
+
+    A stack with EventBus lays aside in a bucket what its bus didn't take for 23 hours. Each batch is published in its
+    order and then deleted. Its events may come twice, with the same id, and behind later ones: a link's revision tells.
+    """
+    if not isinstance(api, StackApi):
+        raise UsageError("Only a deployed stack has events: say --stack NAME")
+    bucket, function = api.resource("UnpublishedBucket"), api.resource("PublishChangesFunction")
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - a fifth of a second
+
+    s3 = api.session.client("s3")
+    try:
+        pages = list(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket))
+        aside = sorted(
+            (each for page in pages for each in page.get("Contents", ())), key=lambda each: each["LastModified"]
+        )
+        for number, each in enumerate(aside):
+            record = json.loads(s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read())
+            event = record["payload"]  # what Lambda invoked the function with
+            result = api.invoke(function, (event if isinstance(event, str) else json.dumps(event)).encode())
+            if result is None or json.loads(result)["batchItemFailures"]:
+                left = len(aside) - number
+                raise Refused(
+                    f"The bus still refuses: {left} of {len(aside)} batches are left; {function}'s log says why"
+                )
+            s3.delete_object(Bucket=bucket, Key=each["Key"])
+    except ClientError as error:
+        raise Refused(f"AWS refused to look into {bucket}: {error}") from error
+    say(f"Published: {len(aside)} batches." if aside else "There was nothing to publish.")
+
+
+COMMANDS = (key, domain, republish)

@@ -45,6 +45,10 @@ POLLERS, POLL_SECONDS = 5, 20
 # "3 Dashboards for up to 50 metrics per month": https://aws.amazon.com/cloudwatch/pricing/
 FREE_DASHBOARD_METRICS = 50
 QUEUE_BATCH = 10  # messages, the most that SQS gives or takes at once
+# An assumption: EventBridge promises no time for PutEvents. What a stack has is function_duration of its function.
+EVENTS_MS = 30.0
+# Entries of one PutEvents: https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html
+EVENTS_BATCH = 10
 TRANSACTED_UNITS = 2  # for each item of up to 1 KB that a transaction writes
 # What API Gateway puts in for each variable of the access log's format.
 ACCESS_LOG_VALUES = {
@@ -485,6 +489,16 @@ def moved_days(measured: Operations, setup: Setup, prices: Prices) -> float:
     return MILLION * (_queued(setup, prices) + drained + units)
 
 
+def event(measured: Operations, setup: Setup, prices: Prices, together: int) -> float:
+    """Return dollars per million changes that are published as events, so many in one call.
+
+    Lambda reads the stream for nothing, and what a filter drops costs nothing, so a click adds nothing to it:
+    https://aws.amazon.com/dynamodb/pricing/on-demand/, https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+    """
+    drained = _drained(setup, prices, setup.function(REDIRECT).milliseconds(measured[REDIRECT]) + EVENTS_MS)
+    return MILLION * (prices.unit("events.published") + drained / together)
+
+
 def _queued(setup: Setup, prices: Prices) -> float:
     """Return dollars for a message: the function's time to send it, and what the queue takes."""
     redirect = setup.function(REDIRECT)
@@ -493,7 +507,7 @@ def _queued(setup: Setup, prices: Prices) -> float:
 
 
 def _drained(setup: Setup, prices: Prices, milliseconds: float) -> float:
-    """Return dollars for an invocation of the consumer, which is as large as the redirect function."""
+    """Return dollars for an invocation of a consumer, which is as large as the redirect function."""
     redirect = setup.function(REDIRECT)
     duration = prices.unit(f"lambda.duration.{redirect.architecture}")
     return prices.unit("lambda.requests") + redirect.gb_seconds(milliseconds) * duration

@@ -56,7 +56,12 @@ TTL_DELAY = 2  # days until an expired row is removed: "within a few days"
 MOVED_EVERY = 5  # days: a row with the last 31 has 36 then, which is more than 35 (`MAX_DAYS` of links.py)
 TARGET = 0.70  # the use that auto scaling of provisioned capacity keeps to, by default
 # Parameters that change what a stack costs, or that one could think do. What the functions do by them is measured.
-PARAMETERS = (("Tracing", "Active"), ("GradualDeployment", "true"), ("Monitoring", "essential"))
+PARAMETERS = (
+    ("Tracing", "Active"),
+    ("GradualDeployment", "true"),
+    ("Monitoring", "essential"),
+    ("EventBus", "default"),
+)
 MONITORINGS = ("essential", "full")
 
 
@@ -77,6 +82,7 @@ def costs(measured: Operations, setup: Setup, prices: Prices) -> str:
             memory(measured, setup, prices),
             little(measured, setup, prices),
             every_month(prices),
+            events(measured, setup, prices),
         ]
     )
 
@@ -113,6 +119,15 @@ def moved_days(measured: Operations, setup: Setup, prices: Prices) -> str:
     return (
         f"A million times that a link's old days are moved cost {dollars} dollars: "
         f"{number(365 / MOVED_EVERY)} times a year for a link that has clicks on every day."
+    )
+
+
+def events(measured: Operations, setup: Setup, prices: Prices) -> str:
+    """Say what changes cost that are published as events."""
+    alone, together = (number(cost.event(measured, setup, prices, each)) for each in (1, cost.EVENTS_BATCH))
+    return (
+        f"With `EventBus`, a million changes cost {alone} dollars as events, one by one, or {together} where "
+        f"{cost.EVENTS_BATCH} come together. A click adds nothing: the stream's filter drops it."
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 # botocore describes 400 services, boto3 ten as resources; the functions call these.
-SERVICES = ("dynamodb", "kms", "sqs")
+SERVICES = ("dynamodb", "events", "kms", "sqs")
 
 # What is for compilers, type checkers, browsers and pip, and what can't be reached without what is taken out below.
 UNUSED = (

@@ -154,6 +154,9 @@ def adapt(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any
     In CloudFormation, AWS::LanguageExtensions makes literals of parameters before SAM sees the functions, and SAM
     gives a function a new version when it sees a change. Ministack leaves parameters as they are, and tells SAM none.
 
+    Its filters of a stream look for a leaf only where all that it is in is there: here an image itself may be missing,
+    for which AWS looks at leaves alone.
+
     It refuses alarms over metric math, which watch their first metric here, Route 53's records, and budgets.
     tests/template has the real ones.
     """
@@ -161,6 +164,13 @@ def adapt(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any
     template["Globals"] = _with_literals(template["Globals"], values)
     for refused in ("ApiRecords", "Budget"):
         del template["Resources"][refused]
+    changes = template["Resources"]["PublishChangesFunction"]["Properties"]["Events"]["Changes"]["Properties"]
+    for filter_ in changes["FilterCriteria"]["Filters"]:
+        filter_["Pattern"] = re.sub(
+            r'"(Old|New)Image": \{"short_code": \{"S": (\[\{"exists": false\}\])\}\}',
+            r'"\1Image": \2',
+            filter_["Pattern"],
+        )
     for resource in template["Resources"].values():
         properties = resource["Properties"]
         if resource["Type"].startswith("AWS::Serverless::"):

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from squrl.aws.durable_table import DurableTable
-from squrl.aws.links_table import LinksTable, to_item
+from squrl.aws.links_table import MARK, LinksTable, to_item
 from squrl.clicks import Click, OldDays
 from squrl.follow import Outcome, Ports, RecentLinks, Visitor, follow
 from squrl.keys import OPERATOR
@@ -182,6 +182,20 @@ class Throttling:
 
 def days_in(item: dict[str, Any]) -> int:
     return sum(len(name) == len("d123") for name in item)
+
+
+def test_given_a_change_when_clicked_then_its_mark_goes_and_the_click_costs_what_it_did(tables, meter):
+    link = a_link(click_count=123, days=dict.fromkeys(range(FIRST - MAX_DAYS, FIRST), 99))
+    tables.put(link)
+    marked = tables.store.change(link, replace(link, title="A title that a caller changed"))
+    assert marked is not None
+    assert tables.item(link.short_code)[MARK] == {"BOOL": True}
+
+    for _ in range(2):
+        meter.taken()
+        assert tables.store.count_click(link.short_code, NOW).link.click_count
+        assert meter.taken() == [("UpdateItem", {**CHEAPEST, "TableName": tables.links})]
+        assert MARK not in tables.item(link.short_code)
 
 
 def test_given_a_year_of_clicks_when_told_then_each_is_in_its_day_and_the_row_is_small(tables, meter):

@@ -214,6 +214,19 @@ BATCHES: dict[str, tuple[list[str], int]] = {
 }
 
 
+# file: the events that are published, by their codes; what is no caller's is dropped, here by the function itself
+STREAMS: dict[str, list[tuple[str, str]]] = {
+    "publish_changes/stream_created.json": [("told", "Link Created")],
+    "publish_changes/stream_changed.json": [("told", "Link Changed")],
+    "publish_changes/stream_disabled.json": [("told", "Link Disabled")],
+    "publish_changes/stream_enabled.json": [("told", "Link Enabled")],
+    "publish_changes/stream_deleted.json": [("told", "Link Deleted")],
+    "publish_changes/stream_released.json": [("told", "Link Deleted")],
+    "publish_changes/stream_collected.json": [("told", "Link Collected")],
+    "publish_changes/stream_click.json": [],
+}
+
+
 # What AWS's other services send, cut down to what tells them apart: no function answers these.
 OTHER_KINDS: dict[str, dict[str, Any]] = {
     "load balancer": {"requestContext": {"elb": {}}, "httpMethod": "GET", "headers": {}, "body": "{}"},

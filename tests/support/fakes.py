@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from squrl.aws.event_bus import Event, Published
 from squrl.clicks import Click, OldDays
 from squrl.domains import DomainLists
 from squrl.keys import Key
@@ -210,6 +211,21 @@ class FakeClickQueue:
             else:
                 self.clicks.append(message)
         return self.works
+
+
+class FakeEventBus:
+    """Keeps events in a list, up to the first of a code that is refused."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.refused = ""
+
+    def publish(self, events: Sequence[Event]) -> Published:
+        for number, event in enumerate(events):
+            if event.short_code == self.refused:
+                return Published(number, "InternalFailure")
+            self.events.append(event)
+        return Published(len(events))
 
 
 class FakeDomainPolicy:

@@ -25,6 +25,7 @@ from tests.support.fakes import (
     FakeClientLimiter,
     FakeDomainPolicy,
     FakeDurableTable,
+    FakeEventBus,
     FakeLinkStore,
     FakeSecretStore,
 )
@@ -37,6 +38,7 @@ FOLDERS = {
     "count_clicks": "CountClicksFunction",
     "manage_links": "ManageLinksFunction",
     "pages": "PagesFunction",
+    "publish_changes": "PublishChangesFunction",
 }
 ACCOUNT = {
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -50,9 +52,11 @@ ACCOUNT = {
 def variables(function: str, **parameters: str) -> dict[str, str]:
     """Return what the template and Lambda give a function, by its folder, for parameters of the stack.
 
-    Anyone may create, unless a test says otherwise: most are about something else than keys.
+    Anyone may create, unless a test says otherwise: most are about something else than keys. Changes are published.
     """
-    properties = _stack(**{"CreateAccess": "anyone"} | parameters).resources[FOLDERS[function]]["Properties"]
+    properties = _stack(**{"CreateAccess": "anyone", "EventBus": "links"} | parameters).resources[FOLDERS[function]][
+        "Properties"
+    ]
     logging = properties["LoggingConfig"]
     declared: dict[str, str] = properties["Environment"]["Variables"]
     lambdas_own = {
@@ -148,7 +152,7 @@ class Functions:
 
     Attributes
     ----------
-    store, queue, domains, limiter, durable
+    store, queue, domains, limiter, durable, bus
         The fakes, which all functions share.
     parameters : dict of str to str
         The stack's, for the next invocations.
@@ -162,6 +166,7 @@ class Functions:
         self.domains = FakeDomainPolicy()
         self.limiter = FakeClientLimiter()
         self.durable = FakeDurableTable(*events.KEYS)
+        self.bus = FakeEventBus()
         self.parameters: dict[str, str] = {}
         self.written: list[dict[str, Any]] = []
         self._loaded: dict[Any, ModuleType] = {}
@@ -177,6 +182,7 @@ class Functions:
             "TableClientLimiter": lambda *_, **__: self.limiter,
             "DurableTable": lambda *_: self.durable,
             "RememberedKeys": lambda *_: self.durable,
+            "EventBus": lambda *_: self.bus,
         }
         with ExitStack() as stack:
             for name, fake in ports.items():

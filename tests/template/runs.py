@@ -78,6 +78,7 @@ EVENTS: dict[str, list[Any]] = {
             for message in (Click("a" * 32, "abc", timestamp(NOW), 0), OldDays("abc", timestamp(NOW)))
         ),
     ],
+    "functions/publish_changes/": [events.load(name) for name in events.STREAMS],
 }
 
 # What AWS may answer to an operation: the body, and the code of an error. A row that is not there is left out.
@@ -130,6 +131,11 @@ SIDE_REPLIES: dict[tuple[str, str | None], list[Reply]] = {
     ("UpdateItem", "client#*"): [({}, ""), ({}, "ConditionalCheckFailedException"), THROTTLED],
     ("GenerateMac", None): [({"Mac": b"key"}, ""), THROTTLED],
     ("SendMessage", None): [({}, ""), THROTTLED],
+    ("PutEvents", None): [
+        ({"Entries": [{"EventId": "1"}]}, ""),
+        ({"Entries": [{"ErrorCode": "InternalFailure"}]}, ""),
+        THROTTLED,
+    ],
 }
 
 
@@ -282,6 +288,8 @@ class _Cloud:
             status = 500 if code == "InternalServerError" else 400
             answer = _padded(body, request) | {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
             raise client.exceptions.from_code(code)(answer, operation)
+        if "Entries" in body:
+            return {"Entries": body["Entries"] * len(request["Entries"])}
         if "Responses" in body:
             return body | {"Responses": {question.resource: body["Responses"]}}
         if "IndexName" in request:
@@ -297,6 +305,10 @@ class _Cloud:
         if service == "kms":
             self.seen.calls.add(Call(f"kms:{operation}", _arn("kms", f"key/{request['KeyId']}")))
             return Question(operation, request["KeyId"], None)
+        if service == "events":
+            (bus,) = {entry["EventBusName"] for entry in request["Entries"]}
+            self.seen.calls.add(Call(f"events:{operation}", _arn("events", f"event-bus/{bus}")))
+            return Question(operation, bus, None)
         parts = [(operation, request)]
         if operation == "TransactWriteItems":  # IAM looks at what is in it
             parts = [(f"{kind}Item", write) for part in request["TransactItems"] for kind, write in part.items()]

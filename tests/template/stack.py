@@ -225,6 +225,13 @@ class Stack:
         return re.sub(r"\$\{([^!}][^}]*)\}", value, text)
 
 
+class FullStack(Stack):
+    """The same with all the functions that there are: changes are published, unless a parameter says otherwise."""
+
+    def __init__(self, template: Template, *, layer: str = "s3://bucket/layer", **parameters: str) -> None:
+        super().__init__(template, layer=layer, **{"EventBus": "links"} | parameters)
+
+
 def _translate(template: Template, parameters: dict[str, str], layer: str) -> Template:
     """Run the SAM transform. It reads no code, wants to see it in S3 though, and needs no managed policy of AWS's."""
     source = copy.deepcopy(template)

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from squrl.aws.links_table import MARK, SECRET_ROW
 from squrl.late_clicks import MAX_BATCH, OLDEST_CLICK
+from tests.template import stack as stacks
 from tests.template.runs import run
-from tests.template.stack import ACCOUNT, Stack, read
+from tests.template.stack import ACCOUNT, read
+from tests.template.stack import FullStack as Stack
 
 CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012"
 FUNCTIONS = {
@@ -19,6 +22,7 @@ FUNCTIONS = {
     "RedirectFunction": 5,
     "CountClicksFunction": 30,
     "PagesFunction": 5,
+    "PublishChangesFunction": 30,
 }  # seconds
 PAGES = (
     *("/", "/assets/{name}", "/{short_code}/qr", "/robots.txt", "/favicon.ico", "/.well-known/security.txt"),
@@ -44,9 +48,13 @@ ROUTES = {
     },
     "CountClicksFunction": set(),
     "PagesFunction": {(method, path) for method in ("get", "head") for path in PAGES},
+    "PublishChangesFunction": set(),
 }
 
 # Who reads a variable that is no setting of squrl's.
+READ_QUEUE = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+# https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+READ_STREAM = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 OTHERS = {
     "AWS_ENDPOINT_URL_DYNAMODB",  # botocore
     "MONITORING",  # telemetry
@@ -76,7 +84,7 @@ def log_group_of(stack: Stack, name: str) -> tuple[str, dict[str, Any]]:
 
 
 def sources_of(stack: Stack, name: str) -> list[dict[str, Any]]:
-    """Return the queues that a function's alias is fed from."""
+    """Return the queues and streams that a function's alias is fed from."""
     sources = stack.of_type("AWS::Lambda::EventSourceMapping").values()
     return [source for source in sources if source["FunctionName"] == stack.ref(f"{name}Aliaslive")]
 
@@ -134,11 +142,14 @@ def test_given_a_function_then_it_may_do_what_its_code_does_and_nothing_else(
     ]
     if environment == "local" and name == "RedirectFunction":
         needed.add(("sqs:SendMessage", stack.attribute("ClickQueue", "Arn"), None))  # where there is no queue
-    needed |= {
-        (f"sqs:{action}", source["EventSourceArn"], None)
-        for source in sources_of(stack, name)
-        for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-    }
+    for source in sources_of(stack, name):
+        if "StartingPosition" in source:
+            streams = f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/squrl-urls-{environment}/stream/*"
+            aside = source["DestinationConfig"]["OnFailure"]["Destination"]
+            needed |= {(f"dynamodb:{action}", streams, None) for action in READ_STREAM}
+            needed |= {("s3:PutObject", f"{aside}/*", None), ("s3:ListBucket", aside, None)}
+        else:
+            needed |= {(f"sqs:{action}", source["EventSourceArn"], None) for action in READ_QUEUE}
     needed |= {(action, logs_arn, None) for action in ("logs:CreateLogStream", "logs:PutLogEvents")}
     needed |= {(action, "*", None) for action in ("xray:PutTraceSegments", "xray:PutTelemetryRecords")}
     assert set(granted) == needed
@@ -233,7 +244,8 @@ def test_given_a_function_then_its_environment_is_what_is_read_of_it(template, n
 
     settings = run(stack, name).settings
 
-    assert variables.keys() == {field.name.upper() for field in dataclasses.fields(settings)} | OTHERS
+    others = OTHERS if "TABLE_NAME" in variables else OTHERS - {"AWS_ENDPOINT_URL_DYNAMODB"}
+    assert variables.keys() == {field.name.upper() for field in dataclasses.fields(settings)} | others
 
 
 def test_given_the_environments_then_no_two_functions_share_a_service_name(template):
@@ -245,7 +257,10 @@ def test_given_the_environments_then_no_two_functions_share_a_service_name(templ
 
     assert len(services) == 4 * len(FUNCTIONS)
     assert all(
-        re.fullmatch("squrl-(create-url|manage-links|redirect|count-clicks|pages)-(local|dev|staging|prod)", service)
+        re.fullmatch(
+            "squrl-(create-url|manage-links|redirect|count-clicks|pages|publish-changes)-(local|dev|staging|prod)",
+            service,
+        )
         for service in services
     )
 
@@ -364,6 +379,94 @@ def test_given_a_deployed_environment_then_throttled_clicks_are_queued(template,
     url = function(stack, "RedirectFunction")["Environment"]["Variables"]["CLICK_QUEUE_URL"]
 
     assert url == (stack.ref("ClickQueue") if is_there else "")
+
+
+# The stream
+
+STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/squrl-urls-2/stream/2026-11-25T10:00:00.000"
+
+
+def changes_of(template, **parameters):
+    """Return what the publishing function is fed by."""
+    (source,) = sources_of(Stack(template, **parameters), "PublishChangesFunction")
+    return source
+
+
+def test_given_no_bus_then_nothing_of_the_events_is_there_and_all_else_is_the_same(template):
+    without, having = stacks.Stack(template), Stack(template)
+
+    added = having.resources.keys() - without.resources.keys()
+
+    assert {name for name in added if not name.startswith("PublishChanges")} == {
+        "ChangesDelayedAlarm",
+        "UnpublishedBucket",
+        "UnpublishedChangesAlarm",
+    }
+    assert "PublishChangesFunction" in added
+    kept = {name: resource for name, resource in having.resources.items() if name not in added | {"Dashboard"}}
+    assert kept == {name: resource for name, resource in without.resources.items() if name != "Dashboard"}
+    assert "event_published" not in without.resources["Dashboard"]["Properties"]["DashboardBody"]
+
+
+def test_given_the_stream_then_what_fails_comes_again_and_is_at_last_laid_aside(template):
+    source = changes_of(template)
+
+    assert source["EventSourceArn"] == "<UrlsTable.StreamArn>"
+    assert source["StartingPosition"] == "TRIM_HORIZON"
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["BisectBatchOnFunctionError"] is True
+    assert source["MaximumRetryAttempts"] == -1
+    # The stream forgets after a day; what a new mapping finds there isn't laid aside for its age.
+    assert 22 * 3600 < source["MaximumRecordAgeInSeconds"] < 86_400
+    assert source["DestinationConfig"]["OnFailure"] == {"Destination": "<UnpublishedBucket.Arn>"}
+    assert source.get("ParallelizationFactor", 1) == 1
+
+
+def test_given_the_streams_filters_then_they_name_what_the_store_writes(template):
+    patterns = [json.loads(each["Pattern"]) for each in changes_of(template)["FilterCriteria"]["Filters"]]
+
+    # "DynamoDB event source mappings only support filtering on the dynamodb key":
+    # https://docs.aws.amazon.com/lambda/latest/dg/with-ddb-filtering.html
+    assert all(pattern.keys() == {"dynamodb"} for pattern in patterns)
+    assert {"NewImage": {MARK: {"BOOL": [True]}}} in [pattern["dynamodb"] for pattern in patterns]
+    keys = [pattern["dynamodb"].get("Keys") for pattern in patterns]
+    assert keys.count({"short_code": {"S": [{"anything-but": [SECRET_ROW]}]}}) == 2
+    assert len(patterns) <= 5  # https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html
+
+
+@pytest.mark.parametrize(("stream", "is_broken"), [("", True), (STREAM, False)], ids=["none", "given"])
+def test_given_a_table_that_is_there_then_its_stream_has_to_be_named(template, stream, is_broken):
+    parameters = {"ManageTable": "false", "TableStreamArn": stream}
+
+    assert changes_of(template, **parameters)["EventSourceArn"] == stream
+    assert bool(Stack(template, **parameters).broken_rules()) is is_broken
+    assert not stacks.Stack(template, **parameters).broken_rules()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "is_right"),
+    [
+        ("EventBus", "", True),
+        ("EventBus", "default", True),
+        ("EventBus", "Links_of.squrl-1", True),
+        ("EventBus", "arn:aws:events:us-east-1:123456789012:event-bus/links", False),
+        ("EventBus", "a" * 257, False),
+        ("TableStreamArn", STREAM, True),
+        ("TableStreamArn", STREAM.partition("/stream")[0], False),
+    ],
+)
+def test_given_a_name_for_events_then_the_template_takes_what_aws_takes(template, parameter, value, is_right):
+    assert stacks.accepts(template, parameter, value) is is_right
+
+
+def test_given_the_bucket_then_nobody_else_reads_it_and_it_forgets_in_two_weeks(template):
+    (bucket,) = Stack(template).of_type("AWS::S3::Bucket").values()
+
+    (rule,) = bucket["LifecycleConfiguration"]["Rules"]
+    assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 14)
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert "VersioningConfiguration" not in bucket
 
 
 # The clients' limit

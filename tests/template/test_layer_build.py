@@ -88,18 +88,19 @@ def test_given_the_built_layer_then_it_is_small_and_has_byte_code_where_it_can(b
 def test_given_the_built_layer_then_it_describes_the_called_services_alone(built):
     described = {path.name for path in (built / "botocore" / "data").iterdir() if path.is_dir()}
 
-    assert described == {"dynamodb", "kms", "sqs"}
+    assert described == {"dynamodb", "events", "kms", "sqs"}
 
 
 @pytest.mark.parametrize("module", ["botocore.session.get_session().create_client", "boto3.client"])
 def test_given_the_built_layer_when_clients_are_made_then_they_have_endpoints(built, module):
     script = f"""
 import json, boto3, botocore.session
-clients = [{module}(name, region_name="eu-central-1") for name in ("dynamodb", "kms", "sqs")]
+clients = [{module}(name, region_name="eu-central-1") for name in ("dynamodb", "events", "kms", "sqs")]
 print(json.dumps([client.meta.endpoint_url for client in clients]))
 """
 
-    assert run(built, script) == [f"https://{name}.eu-central-1.amazonaws.com" for name in ("dynamodb", "kms", "sqs")]
+    services = ("dynamodb", "events", "kms", "sqs")
+    assert run(built, script) == [f"https://{name}.eu-central-1.amazonaws.com" for name in services]
 
 
 def test_given_the_built_layer_when_boto3_makes_a_table_then_it_works(built):

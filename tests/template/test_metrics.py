@@ -10,12 +10,21 @@ import pytest
 from bench.cost import PRICES
 from squrl.errors import SqurlError
 from tests.template.runs import Metric, run
-from tests.template.stack import REGION, ROOT, Stack
+from tests.template.stack import REGION, ROOT
+from tests.template.stack import FullStack as Stack
 
 # What AWS documents, by the dimensions that each metric bears.
 AWS_METRICS: dict[tuple[str, ...], list[str]] = {
     # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics.html
-    ("AWS/Lambda", "FunctionName"): ["Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions"],
+    ("AWS/Lambda", "FunctionName"): [
+        "ConcurrentExecutions",
+        "DestinationDeliveryFailures",
+        "Duration",
+        "Errors",
+        "Invocations",
+        "IteratorAge",
+        "Throttles",
+    ],
     ("AWS/Lambda", "FunctionName", "Resource", "ExecutedVersion"): ["Invocations", "Errors"],
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
     ("AWS/ApiGateway", "ApiId"): ["Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed"],
@@ -43,6 +52,8 @@ AWS_METRICS: dict[tuple[str, ...], list[str]] = {
         "ApproximateNumberOfMessagesVisible",
         "NumberOfMessagesSent",
     ],
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
+    ("AWS/S3", "BucketName", "StorageType"): ["NumberOfObjects"],
 }
 
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
@@ -73,6 +84,8 @@ def of_aws(stack: Stack) -> set[Metric]:
             index["IndexName"] for table in tables for index in table.get("GlobalSecondaryIndexes", [])
         ],
         "Operation": [operation for function in functions for operation, _ in run(stack, function).operations],
+        "BucketName": [stack.ref(bucket) for bucket in stack.of_type("AWS::S3::Bucket")],
+        "StorageType": ["AllStorageTypes"],
         "QueueName": [queue["QueueName"] for queue in stack.of_type("AWS::SQS::Queue").values()],
     }
     aliases = stack.of_type("AWS::Lambda::Alias").values()
@@ -500,3 +513,28 @@ def test_given_the_cost_widget_when_a_million_is_used_then_it_sums_the_prices(te
 
     # with 512 MB a million GB-seconds are two million seconds, here of each function
     assert shown_dollars == pytest.approx([1 + 5 * 0.2, 5 * 13.3334, 4 * 0.125 + 5 * 0.625, 1.2 * 0.4])
+
+
+@pytest.mark.parametrize(
+    ("case", "age", "errors", "throttles", "is_told"),
+    [
+        ("all is well", 200, None, None, False),
+        ("nothing was written", None, None, None, False),
+        ("the bus refuses", 16 * 60_000, 0, 0, True),
+        ("a record can't be read", 500, 1, 0, True),
+        ("the function isn't started", None, None, 3, True),
+    ],
+)
+def test_given_changes_that_wait_then_it_is_told_before_they_are_laid_aside(
+    template, case, age, errors, throttles, is_told
+):
+    stack = Stack(template)
+    alarm = alarms(stack)["ChangesDelayedAlarm"]
+    (source,) = (
+        each for each in stack.of_type("AWS::Lambda::EventSourceMapping").values() if "StartingPosition" in each
+    )
+
+    result = result_of(alarm, age=age, errors=errors, throttles=throttles)
+
+    assert (result > alarm["Threshold"]) is is_told, case
+    assert source["MaximumRecordAgeInSeconds"] > 2 * 15 * 60

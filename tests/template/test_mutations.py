@@ -62,6 +62,7 @@ def permissions_of(function: str, access: str = "key") -> Change:
 permissions, permissions_of_anyone = permissions_of("CreateUrlFunction"), permissions_of("CreateUrlFunction", "anyone")
 permissions_of_the_consumer = permissions_of("CountClicksFunction")
 permissions_of_the_manager = permissions_of("ManageLinksFunction")
+permissions_of_the_publisher = permissions_of("PublishChangesFunction")
 
 
 def consumer(template: Template) -> None:
@@ -74,6 +75,10 @@ def queues(template: Template) -> None:
 
 def clicks(template: Template) -> Any:
     return of(template, "CountClicksFunction")["Events"]["Clicks"]["Properties"]
+
+
+def changes(template: Template) -> Any:
+    return of(template, "PublishChangesFunction")["Events"]["Changes"]["Properties"]
 
 
 def environment(template: Template) -> None:
@@ -244,6 +249,34 @@ MISTAKES: dict[str, tuple[Change, Change]] = {
     "a batch that fails as a whole": (lambda t: clicks(t).pop("FunctionResponseTypes"), consumer),
     "messages that come again too soon": (lambda t: of(t, "ClickQueue").update(VisibilityTimeout=30), queues),
     "messages that are lost": (lambda t: of(t, "ClickQueue").pop("RedrivePolicy"), queues),
+    "every bus allowed": (
+        lambda t: statement(t, "PublishChangesRole", 1).update(Resource="*"),
+        permissions_of_the_publisher,
+    ),
+    "records that can not be laid aside": (
+        lambda t: statement(t, "PublishChangesRole", 2).update(Action="s3:GetObject"),
+        permissions_of_the_publisher,
+    ),
+    "records that are laid aside without their rows": (
+        lambda t: changes(t).update(DestinationConfig={"OnFailure": {"Destination": "arn:aws:sqs:::dead"}}),
+        functions.test_given_the_stream_then_what_fails_comes_again_and_is_at_last_laid_aside,
+    ),
+    "the secret in the stream": (
+        lambda t: changes(t)["FilterCriteria"]["Filters"][0].update(
+            Pattern='{"dynamodb": {"OldImage": {"short_code": {"S": [{"exists": false}]}}}}'
+        ),
+        functions.test_given_the_streams_filters_then_they_name_what_the_store_writes,
+    ),
+    "a mark that nobody writes": (
+        lambda t: changes(t)["FilterCriteria"]["Filters"][2].update(
+            Pattern='{"dynamodb": {"NewImage": {"changed_at": {"N": [{"exists": true}]}}}}'
+        ),
+        functions.test_given_the_streams_filters_then_they_name_what_the_store_writes,
+    ),
+    "events that cost something where there are none": (
+        lambda t: t["Resources"]["UnpublishedBucket"].pop("Condition"),
+        functions.test_given_no_bus_then_nothing_of_the_events_is_there_and_all_else_is_the_same,
+    ),
     "a limit for creating that is none": (
         lambda t: of(t, "HttpApi").pop("RouteSettings"),
         functions.test_given_the_api_then_creating_and_managing_are_throttled_sooner_than_following,

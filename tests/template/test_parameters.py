@@ -43,6 +43,10 @@ OPTIONS: list[dict[str, str]] = [
     {"CorsOrigin": "https://www.example.com"},
     {"CreatesPerMinutePerClient": "0"},
     {"CreateAccess": "anyone"},
+    {
+        "EventBus": "links",
+        "TableStreamArn": "arn:aws:dynamodb:us-east-1:123456789012:table/squrl-urls-2/stream/2026-11-25T10:00:00.000",
+    },
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
     {"Monitoring": "essential"},
 ]
@@ -88,8 +92,9 @@ def test_given_the_combinations_then_any_two_options_meet_in_all_four_ways():
         (DOMAIN, {"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSetGroup"}),
         ({"MonthlyBudget": "20"}, {"AWS::Budgets::Budget"}),
         ({"CreateAccess": "anyone"}, {"AWS::KMS::Key"}),
+        ({"EventBus": "links"}, {"AWS::S3::Bucket"}),
     ],
-    ids=["domain", "budget", "limit"],
+    ids=["domain", "budget", "limit", "events"],
 )
 def test_given_an_option_then_what_it_asks_for_is_made_and_otherwise_not(template, option, kinds):
     without, with_it = (

@@ -33,7 +33,8 @@ OTHERS = sorted(path for folder in ("bench", "cli", "local") for path in ROOT.gl
 
 ROOMS = {
     **dict.fromkeys(
-        ("links", "codes", "destinations", "clicks", "domains", "errors", "keys", "bots", "forwarding"), "model"
+        ("links", "codes", "destinations", "clicks", "changes", "domains", "errors", "keys", "bots", "forwarding"),
+        "model",
     ),
     **dict.fromkeys(("authorize", "shorten", "follow", "late_clicks", "manage", "statistics"), "use cases"),
     **{module: module.split(".")[0] for module in PACKAGE if module.startswith(("aws.", "web."))},
@@ -57,6 +58,7 @@ THIRD_PARTY = {
     "destinations": {"ada_url"},
     "requests": {"pydantic", "pydantic_core"},
     "aws.client": {"botocore"},
+    "aws.event_bus": {"botocore"},
     "aws.links_table": {"botocore"},
     "telemetry": {"aws_lambda_powertools", "botocore"},
     "web.qr": {"segno"},
@@ -170,7 +172,12 @@ def test_given_a_module_when_it_imports_from_others_then_the_layer_carries_them(
 @pytest.mark.parametrize(
     ("function", "most", "unneeded"),
     [
-        ("redirect", 400, NOT_FOR_REDIRECT | {"pydantic", "squrl.late_clicks", "squrl.statistics", "squrl.web.pages"}),
+        (
+            "redirect",
+            400,
+            NOT_FOR_REDIRECT
+            | {"pydantic", "squrl.changes", "squrl.late_clicks", "squrl.statistics", "squrl.web.pages"},
+        ),
         ("create_url", 460, FOR_REDIRECT_ALONE | {"squrl.manage", "squrl.late_clicks", "squrl.statistics"}),
         ("pages", 400, NOT_FOR_REDIRECT | {"pydantic", "segno", "squrl.bots", "squrl.web.qr", "squrl.aws.click_queue"}),
         ("manage_links", 462, FOR_REDIRECT_ALONE | {"squrl.aws.client_limiter", "squrl.late_clicks"}),
@@ -180,6 +187,11 @@ def test_given_a_module_when_it_imports_from_others_then_the_layer_carries_them(
             NOT_FOR_REDIRECT
             | FOR_REDIRECT_ALONE
             | {"pydantic", "squrl.statistics", "squrl.web", "squrl.aws.domain_lists"},
+        ),
+        (
+            "publish_changes",
+            396,
+            NOT_FOR_REDIRECT | FOR_REDIRECT_ALONE | {"pydantic", "squrl.late_clicks", "squrl.web.request"},
         ),
     ],
 )

@@ -403,6 +403,22 @@ def test_given_late_clicks_when_billed_then_they_share_the_invocation(prices, to
     assert cost.queued_click(OPERATIONS, SETUP, prices, together) == pytest.approx(own + shared / together)
 
 
+@pytest.mark.parametrize("together", [1, 10])
+def test_given_changes_when_billed_then_each_is_an_event_and_they_share_the_invocation(prices, together):
+    shared = 0.20 + 40_000 * 0.0000133334
+
+    assert cost.event(OPERATIONS, SETUP, prices, together) == pytest.approx(1.00 + shared / together)
+
+
+def test_given_events_when_a_month_is_reckoned_then_alarms_and_metrics_are_all_that_is_added():
+    off, on = setup_of(), setup_of(EventBus="default")
+
+    added = {name: getattr(on, name) - getattr(off, name) for name in ("alarms", "alarm_metrics", "custom_metrics")}
+    assert added == {"alarms": 2, "alarm_metrics": 5, "custom_metrics": 3}
+    unlike = ("alarms", "alarm_metrics", "custom_metrics")
+    assert dataclasses.replace(on, **{name: getattr(off, name) for name in unlike}) == off
+
+
 def test_given_a_process_over_a_memory_size_when_listed_then_that_size_is_left_out():
     assert cost.memories({"redirect": REDIRECT._replace(peak_bytes=150 * 2**20)})[0] == 256
 

@@ -3,17 +3,22 @@
 import re
 from pathlib import Path
 
+import cfnlint.api  # type: ignore[import-untyped]
 import pytest
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
 
 from squrl import codes, destinations, follow, late_clicks
 from squrl.aws import client, client_limiter, domain_lists, ephemeral_table
+from squrl.aws.event_bus import SOURCE
 from squrl.web import request
+from tests.support.events import STREAMS
 from tests.template.stack import read
 
 ROOT = Path(__file__).parents[2]
 PARAMETERS = read()["Parameters"]
 QUEUE = read()["Resources"]["ClickQueue"]["Properties"]
 DAY = 86_400  # seconds
+NAMES = {name for told in STREAMS.values() for _, name in told}
 
 
 def number(text: str) -> int:
@@ -70,6 +75,25 @@ def test_given_a_figure_in_a_doc_then_it_is_the_codes(doc, sentence, figure):
 
     assert found
     assert {each if isinstance(figure, str) else number(each) for each in found} == {figure}
+
+
+RECIPES = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "events.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=["webhook", "channel", "trail"])
+def test_given_a_recipe_for_events_then_it_is_a_valid_template_for_squrls_events(recipe):
+    template = yaml_parse(recipe)
+    (pattern,) = (
+        each["Properties"]["EventPattern"]
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::Events::Rule"
+    )
+
+    findings = cfnlint.api.lint(recipe, regions=["us-east-1"])
+
+    assert [str(finding) for finding in findings] == []
+    assert pattern["source"] == [SOURCE]
+    assert set(pattern.get("detail-type", [])) <= NAMES
 
 
 def test_given_the_docs_when_their_links_are_read_then_each_leads_somewhere():

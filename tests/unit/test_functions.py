@@ -96,7 +96,7 @@ def test_given_the_sample_of_old_days_when_invoked_then_they_are_moved_and_none_
 def test_given_the_folder_of_events_when_listed_then_every_file_is_in_the_table():
     files = {path.relative_to(events.FOLDER).as_posix() for path in events.FOLDER.rglob("*.json")}
 
-    assert files == {*events.ANSWERS, *events.BATCHES}
+    assert files == {*events.ANSWERS, *events.BATCHES, *events.STREAMS}
 
 
 @pytest.mark.parametrize("function", ["create_url", "redirect"])

@@ -12,6 +12,7 @@ from squrl.settings import (
     CreateSettings,
     ManageSettings,
     PagesSettings,
+    PublishChangesSettings,
     RedirectSettings,
     Settings,
     SettingsError,
@@ -24,6 +25,7 @@ KINDS: tuple[type[Settings], ...] = (
     PagesSettings,
     RedirectSettings,
     CountClicksSettings,
+    PublishChangesSettings,
 )
 ENVIRONMENT = {name: value for function in FOLDERS for name, value in variables(function).items()}
 NAMES = sorted({field.name.upper() for kind in KINDS for field in fields(kind)})
@@ -42,6 +44,7 @@ RIGHT = {
     ],
     "CLIENT_KEY_ID": ["", "1234abcd-12ab-34cd-56ef-1234567890ab", "mrk-1234abcd12ab34cd56ef1234567890ab"],
     "CREATE_ACCESS": ["key", "anyone"],
+    "EVENT_BUS": ["default", "Links_of.squrl-1", "a" * 256],
     "CORS_ORIGIN": ["", "*", "https://www.example.com"],
     "SERVICE_NAME": ["squrl", "Acme <Links>"],
     "SERVICE_COLOR": ["#1f6f54", "#FFFFFF"],
@@ -52,6 +55,7 @@ FREE = ["CORS_ORIGIN", "ORIGIN_SECRET", "SERVICE_NAME"]  # any text; what a secr
 WRONG = {
     **{name: ["", "ab", "a" * 256, "a b c", "squrl/urls", "squrl-urls\n", "tablé", "arn:aws:x"] for name in TABLES},
     **{name: ["", "True", "TRUE", "1", "0", "yes", "on", " true", "true ", "true\n", "none"] for name in FLAGS},
+    "EVENT_BUS": ["", "a" * 257, "arn:aws:events:us-east-1:123456789012:event-bus/links", "links\n", "a b"],
     "CREATE_ACCESS": ["", "keys", "Key", "nobody", "anyone\n"],
     "CREATES_PER_MINUTE_PER_CLIENT": ["", "-1", "1.5", " 60", "60\n", "\u0661", "x", "1" * 10],
     "PERMANENT_MAX_AGE": ["", "-1", "1.5", " 60", "60\n", "\u0661", "x", "86401", "1" * 10],

@@ -16,6 +16,7 @@ from squrl.aws.durable_table import DurableTable
 from squrl.aws.ephemeral_table import EphemeralTable
 from squrl.aws.links_table import (
     ATTEMPTS,
+    MARK,
     MOVED,
     SECRET_ROW,
     KnownSecret,
@@ -269,8 +270,8 @@ def test_given_a_visitor_when_counted_then_sum_and_day_or_bots_grow_in_one_updat
     table.count_click("abc", NOW, is_bot=True)
 
     person, bot = client.requests
-    assert person["UpdateExpression"] == f"ADD click_count :one, {day_name(TODAY)} :one"
-    assert bot["UpdateExpression"] == "ADD click_count :one, bot_click_count :one"
+    assert person["UpdateExpression"] == f"ADD click_count :one, {day_name(TODAY)} :one REMOVE {MARK}"
+    assert bot["UpdateExpression"] == f"ADD click_count :one, bot_click_count :one REMOVE {MARK}"
     assert "click_count < click_limit" in person["ConditionExpression"]
     assert "click_count < click_limit" not in bot["ConditionExpression"]
     assert "attribute_not_exists(click_limit)" in bot["ConditionExpression"]
@@ -287,7 +288,7 @@ def test_given_old_days_when_moved_then_row_and_history_change_in_one_transactio
     (request,) = client.requests
     (row, *history) = (write["Update"] for write in request["TransactItems"])
     moved = {day: clicks for day, clicks in LONG.days.items() if day < FIRST}
-    assert row["UpdateExpression"].partition(" REMOVE ")[2].split(", ") == [day_name(day) for day in sorted(moved)]
+    assert row["UpdateExpression"].partition(" REMOVE ")[2].split(", ") == [*map(day_name, sorted(moved)), MARK]
     assert row["ExpressionAttributeValues"][":before"] == {"N": str(FIRST)}
     for day, clicks in moved.items():
         assert f"{day_name(day)} = :{day_name(day)}" in row["ConditionExpression"]

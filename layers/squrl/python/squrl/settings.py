@@ -7,6 +7,7 @@ from typing import Any, Self
 
 _TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
 _QUEUE_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]+)?")
+_BUS_NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
 _KEY_ID = re.compile(r"[A-Za-z0-9-]*")
 _DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
 MAX_AGE = 86_400  # seconds: what a browser keeps longer than a day, nobody can take back
@@ -23,15 +24,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What every function needs. Each field is the environment variable of the same name in upper case.
-
-    Attributes
-    ----------
-    table_name : str
-        The table that holds the links.
-    """
-
-    table_name: str
+    """What a function needs. Each field is the environment variable of the same name in upper case."""
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -52,7 +45,63 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CountClicksSettings(Settings):
+class TableSettings(Settings):
+    """What every function needs that asks the table.
+
+    Attributes
+    ----------
+    table_name : str
+        The table that holds the links.
+    """
+
+    table_name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DomainSettings(Settings):
+    """What the functions need that know the stack's own domain.
+
+    Attributes
+    ----------
+    domain_name : str
+        The domain; empty if there is none.
+    """
+
+    domain_name: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _DOMAIN_NAME.fullmatch(self.domain_name):
+            raise SettingsError("DOMAIN_NAME must be empty, or a host")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddressSettings(DomainSettings):
+    """What the functions need besides that tell short URLs.
+
+    Attributes
+    ----------
+    base_url : str
+        What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
+        the host that the caller used.
+    """
+
+    base_url: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _BASE_URL.fullmatch(self.base_url):
+            raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where the stack is known to answer; short URLs start with the first of them."""
+        domain = f"https://{self.domain_name}" if self.domain_name else ""
+        return tuple(origin for origin in (self.base_url, domain) if origin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountClicksSettings(TableSettings):
     """What the function that counts late clicks needs besides.
 
     Attributes
@@ -68,27 +117,19 @@ class CountClicksSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ApiSettings(Settings):
+class ApiSettings(TableSettings, DomainSettings):
     """What the functions behind the API need besides.
 
     Attributes
     ----------
     durable_table_name : str
         The table that has the domain lists.
-    domain_name : str
-        The stack's own domain; empty if it has none.
     origin_secret : str
         What a CDN before the API sends as ``X-Origin-Secret``; empty where there is none, and clients come directly.
     """
 
     durable_table_name: str
-    domain_name: str
     origin_secret: str = field(repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not _DOMAIN_NAME.fullmatch(self.domain_name):
-            raise SettingsError("DOMAIN_NAME must be empty, or a host")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,30 +195,13 @@ class RedirectSettings(LinkSettings, PageSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShortUrlSettings(ApiSettings):
-    """What the functions need besides that answer short URLs.
-
-    Attributes
-    ----------
-    base_url : str
-        What every short URL starts with, without a slash at the end; empty for the domain, or where there is none for
-        the host that the caller used.
-    """
-
-    base_url: str
+class ShortUrlSettings(ApiSettings, AddressSettings):
+    """What the functions need that answer short URLs."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not _BASE_URL.fullmatch(self.base_url):
-            raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
         if self.origin_secret and not self.origins:
             raise SettingsError("BASE_URL must be set where ORIGIN_SECRET is: a CDN has a host of its own")
-
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """Where the stack is known to answer; short URLs start with the first of them."""
-        domain = f"https://{self.domain_name}" if self.domain_name else ""
-        return tuple(origin for origin in (self.base_url, domain) if origin)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +283,24 @@ class CreateSettings(MakerSettings):
             raise SettingsError("CREATE_ACCESS must be key or anyone")
         if not _KEY_ID.fullmatch(self.client_key_id):
             raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishChangesSettings(AddressSettings):
+    """What the function needs that publishes changes.
+
+    Attributes
+    ----------
+    event_bus : str
+        The bus's name.
+    """
+
+    event_bus: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not _BUS_NAME.fullmatch(self.event_bus):
+            raise SettingsError("EVENT_BUS must be a bus's name")
 
 
 def _value(environment: Mapping[str, str], name: str, kind: Any) -> str | bool | int:  # noqa: ANN401 (a field's type)

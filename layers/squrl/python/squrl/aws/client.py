@@ -56,8 +56,14 @@ class Timeouts(NamedTuple):
     read: float
 
 
-# DynamoDB answers in a few milliseconds, so a slow answer is a lost one. SQS and KMS are asked beside the request.
-TIMEOUTS = {"dynamodb": Timeouts(0.5, 1.0), "sqs": Timeouts(0.3, 0.5), "kms": Timeouts(0.3, 0.5)}
+# DynamoDB answers in a few milliseconds, so a slow answer is a lost one. SQS and KMS are asked beside the request. For
+# EventBridge nobody waits.
+TIMEOUTS = {
+    "dynamodb": Timeouts(0.5, 1.0),
+    "sqs": Timeouts(0.3, 0.5),
+    "kms": Timeouts(0.3, 0.5),
+    "events": Timeouts(1.0, 3.0),
+}
 
 
 class _RowParser(JSONParser):

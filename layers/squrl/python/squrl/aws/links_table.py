@@ -46,6 +46,12 @@ _VALUE = re.compile(r":\w+")
 _STATUS = {"#status": "status"}  # a reserved word of DynamoDB's, as `owner` is
 _OWNER = {"#owner": "owner"}
 _ERASED = {"original_url", "title", "tags", "creator_ip"}  # with a deletion
+# What a caller writes bears a mark, which the row's next click takes off: so the table's stream can be filtered for
+# changes, though a filter sees each image alone. docs/decisions.md, "Events".
+MARK = "changed"
+_MARKED = {MARK: {"BOOL": True}}
+_REVISED = f"{MARK} = :true, revision = if_not_exists(revision, :one) + :one"  # the first version's rows have none
+_REVISING = {":true": _MARKED[MARK], ":one": {"N": "1"}}
 # Attributes of days have short names, since a row has many: d, and the day's number to the base of 36.
 _DAY_NAME = 4  # characters; no other attribute's name has so few
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -62,8 +68,10 @@ class _Form(NamedTuple):
 
 
 _DAY = "the-day"  # its attribute's name goes here
-_OF_PEOPLE = _Form(f"ADD click_count :clicks, {_DAY} :clicks", "created_at = :created_at")
-_OF_BOTS = _Form("ADD click_count :clicks, bot_click_count :clicks", f"created_at = :created_at AND {_HAS_NO_LIMIT}")
+_OF_PEOPLE = _Form(f"ADD click_count :clicks, {_DAY} :clicks REMOVE {MARK}", "created_at = :created_at")
+_OF_BOTS = _Form(
+    f"ADD click_count :clicks, bot_click_count :clicks REMOVE {MARK}", f"created_at = :created_at AND {_HAS_NO_LIMIT}"
+)
 _OF_BOTS_WITH_LIMIT = _Form(
     f"{_OF_BOTS.update} SET click_limit = click_limit + :clicks",
     "created_at = :created_at AND attribute_exists(click_limit)",
@@ -106,7 +114,7 @@ class LinksTable:
         """See `LinkStore.count_click`."""
         counter = "bot_click_count" if is_bot else day_name(now // DAY)
         condition = f"{_IS_LIVE} AND {_HAS_NO_LIMIT if is_bot else _IS_BELOW_LIMIT}"
-        update = f"ADD click_count :one, {counter} :one"
+        update = f"ADD click_count :one, {counter} :one REMOVE {MARK}"
         try:
             answer = self._call(
                 "update_item",
@@ -150,7 +158,7 @@ class LinksTable:
         row = {
             "TableName": self._name,
             "Key": _key(link.short_code),
-            "UpdateExpression": f"SET days_from = :before REMOVE {', '.join(names)}",
+            "UpdateExpression": f"SET days_from = :before REMOVE {', '.join([*names, MARK])}",
             "ConditionExpression": " AND ".join(["created_at = :created_at", *(f"{name} = :{name}" for name in names)]),
             "ExpressionAttributeValues": {":created_at": {"S": link.created_at}, ":before": {"N": str(before)}}
             | {f":{name}": {"N": str(clicks)} for name, clicks in names.items()},
@@ -174,12 +182,15 @@ class LinksTable:
     def renew(self, short_code: str, kind: Kind, now: int) -> Link | None:
         """See `LinkStore.renew`."""
         end = kind.expires_at(now)
-        values = {":new": {"N": str(end)}, ":collect": {"N": str(collect_at(end, kind.owner))}, ":one": {"N": "1"}}
+        values = {
+            ":new": {"N": str(end)},
+            ":collect": {"N": str(collect_at(end, kind.owner))},
+        }
         return self._update(
             short_code,
-            "SET expires_at = :new, collect_at = :collect ADD revision :one",
+            f"SET {_REVISED}, expires_at = :new, collect_at = :collect",
             f"{_is_of(kind)} AND {_IS_RENEWABLE}",
-            _of(kind) | _at(now) | values,
+            _of(kind) | _at(now) | _REVISING | values,
         )
 
     def claim(self, link: Link, now: int) -> Claimed | HeldBy:
@@ -199,7 +210,8 @@ class LinksTable:
                 "ExpressionAttributeValues": {name: values[name] for name in _VALUE.findall(" OR ".join(free))},
             }
         try:
-            self._call("put_item", Item=to_item(link), **condition, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+            item = to_item(link) | _MARKED
+            self._call("put_item", Item=item, **condition, ReturnValuesOnConditionCheckFailure="ALL_OLD")
         except ConditionFailed as failure:
             holder = _link(failure.item)
             is_its_own = failure.may_be_applied and holder == link
@@ -252,20 +264,21 @@ class LinksTable:
         # When the row may go follows from status and end, the end from the lifetime, who may enable it from its lock.
         ends = {"status", "expires_at", "ttl_hours", "collect_at", "locked"}
         decisive += ["expires_at", "locked"] if touched & ends else []
-        decisive += ["revision"] if exactly else []
         values = {f":old_{name}": old[name] for name in decisive if name in old}
         conditions = [
             f"#{name} = :old_{name}" if name in old else f"attribute_not_exists(#{name})" for name in decisive
         ]
+        if exactly:
+            has_none = "attribute_not_exists(revision) OR " if before.revision == 1 else ""
+            conditions.append(f"({has_none}revision = :old_revision)")
+            values[":old_revision"] = old["revision"]
         zero: dict[str, Any] = {}
-        assignments = [f"#{name} = :{name}" for name in sets]
+        assignments = [_REVISED, *(f"#{name} = :{name}" for name in sets)]
         if "max_clicks" in sets:
             assignments.append("click_limit = if_not_exists(bot_click_count, :zero) + :max_clicks")
             zero = {":zero": {"N": "0"}}
         removals = [f"#{name}" for name in removes] + (["click_limit"] if "max_clicks" in removes else [])
-        update = "ADD revision :one"
-        if assignments:
-            update += " SET " + ", ".join(assignments)
+        update = "SET " + ", ".join(assignments)
         if removals:
             update += " REMOVE " + ", ".join(removals)
         try:
@@ -277,7 +290,7 @@ class LinksTable:
                 UpdateExpression=update,
                 ConditionExpression=" AND ".join(conditions),
                 ExpressionAttributeNames={f"#{name}": name for name in {*decisive, *touched}},
-                ExpressionAttributeValues={":one": {"N": "1"}}
+                ExpressionAttributeValues=_REVISING
                 | zero
                 | values
                 | {f":{name}": value for name, value in sets.items()},
