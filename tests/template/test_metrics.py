@@ -184,7 +184,7 @@ def test_given_an_alarm_then_the_stack_emits_every_metric_of_it(template, enviro
 
 @pytest.mark.parametrize(("access", "count"), [("key", 8), ("anyone", 9)])
 def test_given_the_essentials_then_their_alarms_are_free_and_watch_what_is_emitted(template, access, count):
-    stack = Stack(template, Environment="dev", Monitoring="essential", CreateAccess=access)
+    stack = Stack(template, Environment="dev", Monitoring="essential", CreateAccess=access, EventBus="")
     metrics = [metric for alarm in alarms(stack).values() for metric in watched(alarm)]
 
     assert [metric for metric in metrics if metric not in of_squrl(stack) | of_aws(stack)] == []
@@ -348,7 +348,7 @@ def test_given_an_alarm_on_a_ratio_then_ratio_and_threshold_are_percentages(temp
         assert 1 <= threshold < 100, name
 
 
-@pytest.mark.parametrize(("monitoring", "count"), [("full", 9), ("essential", 8)])
+@pytest.mark.parametrize(("monitoring", "count"), [("full", 10), ("essential", 9)])
 def test_given_an_alarm_whose_description_says_a_number_then_it_is_its_threshold(template, monitoring, count):
     stack = Stack(template, GradualDeployment="true", Monitoring=monitoring)
 

@@ -415,7 +415,7 @@ def test_given_events_when_a_month_is_reckoned_then_alarms_and_metrics_are_all_t
 
     added = {name: getattr(on, name) - getattr(off, name) for name in ("alarms", "alarm_metrics", "custom_metrics")}
     assert added == {"alarms": 2, "alarm_metrics": 5, "custom_metrics": 3}
-    unlike = ("alarms", "alarm_metrics", "custom_metrics")
+    unlike = ("alarms", "alarm_metrics", "custom_metrics", "dashboard_metrics")
     assert dataclasses.replace(on, **{name: getattr(off, name) for name in unlike}) == off
 
 
