@@ -68,10 +68,19 @@ class Warm(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Medians over processes: seconds and processor seconds from starting one to its first answer."""
+    """Medians over processes, from starting one on.
+
+    Attributes
+    ----------
+    time, cpu : float
+        Seconds, and the processor's seconds, to the first answer.
+    init_cpu : float
+        The processor's seconds until it asked for its first event: what Lambda calls the Init phase.
+    """
 
     time: float
     cpu: float
+    init_cpu: float
 
 
 @contextlib.contextmanager
@@ -88,7 +97,8 @@ def starts(subjects: Subjects, runs: int) -> dict[str, Start]:
         for name, subject in subjects.items():
             with process(subject.function) as started:
                 subject.ask(started)
-                found[name].append(Start(time.perf_counter() - started.started, started.usage().cpu))
+                took = time.perf_counter() - started.started
+                found[name].append(Start(took, started.usage().cpu, started.init_cpu))
     return {name: Start(*map(statistics.median, zip(*values, strict=True))) for name, values in found.items()}
 
 

@@ -49,7 +49,8 @@ def measure(
             log_bytes=(after.log_bytes - before.log_bytes) / requests,
             log_events=(after.log_lines - before.log_lines) / requests,
             sent_bytes=_sent_bytes(answer),
-            init_cpu_ms=started[kind].cpu * 1000,
+            init_cpu_ms=started[kind].init_cpu * 1000,
+            first_cpu_ms=(started[kind].cpu - started[kind].init_cpu) * 1000,
             peak_bytes=max(cpu[name].peak_bytes, warmed[kind].peak_bytes),
             local_ms=cpu[name].time * 1000,
         )

@@ -75,6 +75,7 @@ class Process:
         self.function = function
         self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[tuple[bool, Any, float]] = queue.SimpleQueue()
+        self.init_cpu = 0.0  # seconds of the processor until it asked for its first event
         self._log = log
         self._server = Server(_handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -131,14 +132,21 @@ class Process:
             raise FunctionError(json.dumps(answer))
         return answer, at
 
+    def is_ready(self) -> None:
+        """Note that it asks for an event: when it does so first, it has started."""
+        self.init_cpu = self.init_cpu or self._cpu()
+
+    def _cpu(self) -> float:
+        folder = Path(f"/proc/{self._process.pid}")
+        return sum(int(task.read_text().split()[0]) for task in folder.glob("task/*/schedstat")) / 1e9
+
     def usage(self) -> Usage:
         """Return what the process has used so far."""
-        folder = Path(f"/proc/{self._process.pid}")
-        nanoseconds = sum(int(task.read_text().split()[0]) for task in folder.glob("task/*/schedstat"))
-        status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+        text = Path(f"/proc/{self._process.pid}/status").read_text()
+        status = dict(line.split(":", 1) for line in text.splitlines())
         self._log.seek(0)
         log = self._log.read()
-        return Usage(nanoseconds / 1e9, int(status["VmHWM"].split()[0]) * 1024, len(log), log.count(b"\n"))
+        return Usage(self._cpu(), int(status["VmHWM"].split()[0]) * 1024, len(log), log.count(b"\n"))
 
 
 def _handler(process: Process) -> type[Handler]:
@@ -146,6 +154,7 @@ def _handler(process: Process) -> type[Handler]:
 
     class RuntimeApi(Handler):
         def do_GET(self) -> None:  # noqa: N802 (http.server's name)
+            process.is_ready()
             event = json.dumps(process.events.get()).encode()
             headers = {
                 "Content-Type": "application/json",

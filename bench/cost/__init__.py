@@ -99,8 +99,8 @@ class Operation(NamedTuple):
 
     Attributes
     ----------
-    cpu_ms, init_cpu_ms : float
-        Processor time on one whole core: of a warm request, and of a process's start.
+    cpu_ms, init_cpu_ms, first_cpu_ms : float
+        Processor time on one whole core: of a warm request, of a process until it can take one, and of its first one.
     round_trips : float
         Calls to the database, one after the other.
     read_units, write_units : float
@@ -123,6 +123,7 @@ class Operation(NamedTuple):
     log_events: float
     sent_bytes: float
     init_cpu_ms: float
+    first_cpu_ms: float = 0
     peak_bytes: float = 0
     local_ms: float = 0
 
@@ -190,8 +191,12 @@ class Function:
         return operation.cpu_ms / self.share + operation.round_trips * DATABASE_MS
 
     def start_milliseconds(self, operation: Operation) -> float:
-        """Return the time that a cold start adds: at most, since it is reckoned at the share of a warm function."""
-        return operation.init_cpu_ms / self.share
+        """Return the time that a cold start adds.
+
+        Until it can take a request, a function has a whole core, whatever its memory:
+        https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting.
+        """
+        return operation.init_cpu_ms + operation.first_cpu_ms / self.share
 
     def gb_seconds(self, milliseconds: float) -> float:
         """Return what Lambda bills for a time: whole milliseconds, begun ones included."""

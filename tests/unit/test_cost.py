@@ -19,14 +19,14 @@ from squrl.aws import keys
 
 # At 1 024 MB a redirect's processor time takes 6 ms, a create's 12: with their calls to the database 10 and 20.
 SHARE = 1024 / 1769
-REDIRECT = cost.Operation(6 * SHARE, 1, 0, 1, 998, 1, 1024, 500 * SHARE)
-CREATE = cost.Operation(12 * SHARE, 2, 0.5, 2, 486, 1, 2048, 500 * SHARE)
+REDIRECT = cost.Operation(6 * SHARE, 1, 0, 1, 998, 1, 1024, 300, 200 * SHARE)
+CREATE = cost.Operation(12 * SHARE, 2, 0.5, 2, 486, 1, 2048, 300, 200 * SHARE)
 OPERATIONS = {"redirect": REDIRECT, "create_new": CREATE}
-PAGE = cost.Operation(12 * SHARE, 2, 27, 0, 486, 1, 20 * 1024, 500 * SHARE)
-CHANGE = cost.Operation(12 * SHARE, 2, 1, 2, 486, 1, 1024, 500 * SHARE)
-BULK = cost.Operation(600 * SHARE, 100, 50, 300, 486, 1, 40 * 1024, 500 * SHARE)
+PAGE = cost.Operation(12 * SHARE, 2, 27, 0, 486, 1, 20 * 1024, 300, 200 * SHARE)
+CHANGE = cost.Operation(12 * SHARE, 2, 1, 2, 486, 1, 1024, 300, 200 * SHARE)
+BULK = cost.Operation(600 * SHARE, 100, 50, 300, 486, 1, 40 * 1024, 300, 200 * SHARE)
 MANAGED = {"manage_page": PAGE, "manage_change": CHANGE, "manage_destination": CHANGE, "manage_bulk": BULK}
-SHOWN = dict.fromkeys(cost.PAGES, cost.Operation(6 * SHARE, 1, 0.5, 0, 486, 1, 4096, 500 * SHARE))
+SHOWN = dict.fromkeys(cost.PAGES, cost.Operation(6 * SHARE, 1, 0.5, 0, 486, 1, 4096, 300, 200 * SHARE))
 EVERYTHING = {**OPERATIONS, cost.OPEN: CREATE, **MANAGED, **SHOWN}
 MEASURED = {"operations": {name: operation._asdict() for name, operation in EVERYTHING.items()}}
 FUNCTION = cost.Function(1024, "arm64", traced=False, log_class="STANDARD", log_days=0)
