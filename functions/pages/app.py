@@ -6,7 +6,6 @@ gc.disable()  # modules aren't garbage, so looking through them while they load 
 
 import os
 import time
-from dataclasses import replace
 from typing import Any
 
 from site_files import SiteFiles
@@ -114,7 +113,7 @@ def see_docs(_request: Request, _invocation: Invocation) -> Response:
 
 def _without_body(operation: Operation) -> Operation:
     """Return an operation for HEAD: as for GET, but for the body."""
-    return lambda request, invocation: replace(operation(request, invocation), body=None)
+    return lambda request, invocation: operation(request, invocation).without_body()
 
 
 READERS = {

@@ -6,7 +6,6 @@ gc.disable()  # modules aren't garbage, so looking through them while they load 
 
 import os
 import time
-from dataclasses import replace
 from typing import Any
 
 from squrl import telemetry
@@ -66,7 +65,7 @@ def preview(request: Request, invocation: Invocation) -> Response:
 def probe(request: Request, invocation: Invocation) -> Response:
     """Tell where a link leads, and count nothing."""
     if request.is_preview:
-        return replace(preview(request, invocation), body=None)
+        return preview(request, invocation).without_body()
     followed, now = _follow(request.short_code(), invocation, Visitor.ONLOOKER)
     return Response(200, headers=NO_STORE) if followed.is_withheld else _redirect(followed.destination(), now, request)
 

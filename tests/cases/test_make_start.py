@@ -26,7 +26,16 @@ def test_given_a_code_as_people_copy_it_when_followed_then_it_is_found(gateway, 
     assert (status, headers["Location"], body) == (301, "https://example.com/copied", b"")
 
 
-@pytest.mark.parametrize("path", ["/", "/no/such/path", "/copied/x", "/create/", "/nope-nope/", "/%FF", "/%2e%2e/a"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+def test_given_the_root_when_asked_for_then_it_is_the_web_page(gateway, method, accept):
+    status, headers, body = gateway.request(method, "/", headers={"Accept": accept})
+
+    assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert body.startswith(b"<!doctype html>") == (method == "GET")
+
+
+@pytest.mark.parametrize("path", ["/no/such/path", "/copied/x", "/create/", "/nope-nope/", "/%FF", "/%2e%2e/a"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
 def test_given_a_path_that_there_isnt_when_asked_for_then_it_is_not_found(gateway, method, path):
     status, headers, body = gateway.request(method, path)

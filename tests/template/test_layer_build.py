@@ -82,7 +82,7 @@ def test_given_the_built_layer_then_it_is_small_and_has_byte_code_where_it_can(b
 
     assert sum(path.stat().st_size for path in files) <= (13 if compiler() else 18) * 2**20
     suffixes = {path.suffix for path in files if path.is_relative_to(built / "squrl")}
-    assert suffixes == {".pyc" if compiler() else ".py"}
+    assert suffixes == {".pyc" if compiler() else ".py", ".css"}
 
 
 def test_given_the_built_layer_then_it_describes_the_called_services_alone(built):

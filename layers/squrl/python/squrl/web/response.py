@@ -3,8 +3,8 @@
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 from urllib.parse import quote
 
 from squrl.errors import SqurlError, Unauthorized
@@ -45,6 +45,10 @@ class Response:
     body: dict[str, Any] | str | bytes | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+
+    def without_body(self) -> Self:
+        """Return the response to the same request by HEAD: its headers tell what the body would be."""
+        return replace(self, body=None, headers={**self.headers, "Content-Type": self.content_type})
 
     def to_http(self, *, has_domain: bool) -> dict[str, Any]:
         """Return the response as an HTTP API takes it. A stack that `has_domain` asks browsers for HTTPS only."""
