@@ -37,7 +37,7 @@ def lambda_handler(event: Any, invocation: Invocation) -> dict[str, Any]:  # noq
         if write is not None and write.event is not None:
             numbers.append(sequence_number(record))
             events.append(_event(write, write.event))
-    if unread == sequence_number(event["Records"][0]):
+    if unread and unread == sequence_number(event["Records"][0]):
         raise UnreadableRecordError
     published = EventBus(Service(connect("events"), invocation), SETTINGS.event_bus).publish(events)
     _report(published, len(events))
