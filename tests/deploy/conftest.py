@@ -164,8 +164,11 @@ def adapt(template: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any
     template["Globals"] = _with_literals(template["Globals"], values)
     for refused in ("ApiRecords", "Budget"):
         del template["Resources"][refused]
-    changes = template["Resources"]["PublishChangesFunction"]["Properties"]["Events"]["Changes"]["Properties"]
-    for filter_ in changes["FilterCriteria"]["Filters"]:
+    publishing = template["Resources"].get("PublishChangesFunction")  # the previous release has none
+    filters = (
+        publishing["Properties"]["Events"]["Changes"]["Properties"]["FilterCriteria"]["Filters"] if publishing else []
+    )
+    for filter_ in filters:
         filter_["Pattern"] = re.sub(
             r'"(Old|New)Image": \{"short_code": \{"S": (\[\{"exists": false\}\])\}\}',
             r'"\1Image": \2',
@@ -271,7 +274,7 @@ def invoke_and_log(client) -> Callable[[str, Any], tuple[dict[str, Any], str]]:
         )
         result = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, result
-        return result, base64.b64decode(answer["LogResult"]).decode()
+        return result, base64.b64decode(answer.get("LogResult", "")).decode()  # absent where nothing was logged
 
     return call
 
