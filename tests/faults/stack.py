@@ -610,6 +610,6 @@ def _bins(link: Link, days: Mapping[int, int]) -> Counter[Bin]:
 
 
 def _bin(call: Call) -> Bin:
-    """Return where a click is counted: ``ADD click_count :one, d0ft :one``."""
-    counter = call.parameters["UpdateExpression"].split()[-2]
+    """Return where a click is counted: ``ADD click_count :one, d0ft :one REMOVE changed``."""
+    counter = call.parameters["UpdateExpression"].split()[3]
     return call.parameters["Key"]["short_code"]["S"], None if counter == "bot_click_count" else int(counter[1:], 36)
