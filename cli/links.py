@@ -215,8 +215,9 @@ def stats(api: Api, code: str, first: str | None, last: str | None, *, as_json: 
         click.echo(f"{day['date']}  {day['clicks']:>{len(str(most))}}  {bar(day['clicks'], most, width)}".rstrip())
     people = found["click_count"] - found["bot_click_count"]
     click.echo(
-        f"{sum(day['clicks'] for day in days)} from {found['from']} to {found['to']}; {people} people and "
-        f"{found['bot_click_count']} bots since the link was made"
+        f"{sum(day['clicks'] for day in days)} from {found['from']} to {found['to']}; "
+        f"{people} {'person' if people == 1 else 'people'} and {_counted(found['bot_click_count'], 'bot')} "
+        "since the link was made"
         + (f", {found['undated_click_count']} of them on days unknown" if found["undated_click_count"] else "")
     )
 

@@ -43,7 +43,7 @@ def test_given_a_terminal_when_a_link_lives_and_ends_there_then_visitors_see_it(
     short_url = squrl("https://example.com/from/a/terminal", "--code", "terminal").strip()
     assert short_url == f"{api.url}/terminal"
     assert api.get("terminal").headers["Location"] == "https://example.com/from/a/terminal"
-    assert "1 people and 0 bots" in squrl("stats", "terminal")
+    assert "1 person and 0 bots" in squrl("stats", "terminal")
 
     squrl("disable", "terminal")
     assert api.get("terminal").status_code == 410
