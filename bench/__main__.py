@@ -5,6 +5,7 @@ ratios of medians within one run, since machines differ and are shared.
 """
 
 import argparse
+import dataclasses
 import functools
 import json
 import statistics
@@ -36,6 +37,7 @@ WARM_REQUESTS = 200  # in a row: the first ones after another process's turn fin
 # started computes before its second call, less than the functions' patience.
 OVERLAP_SECONDS = 0.25
 QUICK_RUNS, RUNS = 3, 11  # of starts and batches
+RESTORED = "restored"  # a redirect's process, as SnapStart makes it
 QUIET_SECONDS = 61  # after which what a process remembers for a minute is old
 
 Bars = tuple[float | None, float | None]  # must, aim
@@ -151,7 +153,9 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     subjects |= comparisons(own, endpoint)
     quiet, quiet_from = {name: _asked(running, each) for name, each in counted.items()}, time.monotonic()
     _say(f"{runs} starts of each ...")
-    started = starts({name: each for name, each in subjects.items() if "bare" not in name}, runs)
+    restored = direct["redirect"]._replace(function=dataclasses.replace(direct["redirect"].function, snapshot=True))
+    startable = {name: each for name, each in subjects.items() if "bare" not in name}
+    started = starts(startable | {RESTORED: restored}, runs)
     _say(f"{runs} batches of warm requests ...")
     warmed = warm(subjects, runs, WARM_REQUESTS)
     usual = [*_usual_rows(started, warmed, own)]
@@ -234,6 +238,8 @@ def _usual_rows(started: Mapping[str, Start], warmed: Mapping[str, Warm], own: C
 
     for name in ("redirect", "create"):
         yield from _pair(name, f"usual {name}", started, warmed)
+    what = "redirect, from SnapStart's restore to the first answer, against its own start"
+    yield _ratio(what, started[RESTORED].time * 1000, started["redirect"].time * 1000, "ms")
     function = cost.Setup.read(Stack()).functions["redirect"]
     reckoned = [cpu(f"{kind}redirect") / function.share + n * cost.DATABASE_MS for kind, n in (("", 1), ("usual ", 2))]
     what = f"redirect, time at {function.memory} MB, reckoned: CPU by share of a core, {cost.DATABASE_MS:.0f} ms a call"

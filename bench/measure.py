@@ -68,7 +68,7 @@ class Warm(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Medians over processes, from starting one on.
+    """Medians over processes, from starting one on, or from restoring it.
 
     Attributes
     ----------
@@ -96,6 +96,8 @@ def starts(subjects: Subjects, runs: int) -> dict[str, Start]:
     for _ in range(runs):
         for name, subject in subjects.items():
             with process(subject.function) as started:
+                if subject.function.snapshot:
+                    started.restore()
                 subject.ask(started)
                 took = time.perf_counter() - started.started
                 found[name].append(Start(took, started.usage().cpu, started.init_cpu))

@@ -42,6 +42,8 @@ class Function:
         The function's variables.
     sampled : bool
         Whether X-Ray wants its requests.
+    snapshot : bool
+        Whether it waits to be restored once it is loaded, as with SnapStart.
     """
 
     folder: Path
@@ -49,6 +51,7 @@ class Function:
     layers: tuple[Path, ...]
     environment: Mapping[str, str]
     sampled: bool = False
+    snapshot: bool = False
 
 
 class Usage(NamedTuple):
@@ -76,6 +79,7 @@ class Process:
         self.events: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.answers: queue.SimpleQueue[tuple[bool, Any, float]] = queue.SimpleQueue()
         self.init_cpu = 0.0  # seconds of the processor until it asked for its first event
+        self._ready, self.restored = threading.Event(), threading.Event()
         self._log = log
         self._server = Server(_handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -102,6 +106,7 @@ class Process:
                 "AWS_ACCESS_KEY_ID": "bench",
                 "AWS_SECRET_ACCESS_KEY": "bench",
                 "AWS_SESSION_TOKEN": "bench",
+                **({"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"} if function.snapshot else {}),
                 **function.environment,
             },
         )
@@ -135,6 +140,14 @@ class Process:
     def is_ready(self) -> None:
         """Note that it asks for an event: when it does so first, it has started."""
         self.init_cpu = self.init_cpu or self._cpu()
+        self._ready.set()
+
+    def restore(self) -> None:
+        """Let a process go on that waits to be restored; it counts as started from now on."""
+        if not self._ready.wait(ANSWER_SECONDS):
+            raise FunctionError("It wasn't loaded in time")
+        self.started = time.perf_counter()
+        self.restored.set()
 
     def _cpu(self) -> float:
         folder = Path(f"/proc/{self._process.pid}")
@@ -155,6 +168,10 @@ def _handler(process: Process) -> type[Handler]:
     class RuntimeApi(Handler):
         def do_GET(self) -> None:  # noqa: N802 (http.server's name)
             process.is_ready()
+            if self.path.endswith("/restore/next"):
+                process.restored.wait(ANSWER_SECONDS)
+                self.answer(HTTPStatus.OK, {}, b"")
+                return
             event = json.dumps(process.events.get()).encode()
             headers = {
                 "Content-Type": "application/json",

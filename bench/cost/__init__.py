@@ -44,6 +44,8 @@ KEY_SECONDS = 300
 POLLERS, POLL_SECONDS = 5, 20
 # "3 Dashboards for up to 50 metrics per month": https://aws.amazon.com/cloudwatch/pricing/
 FREE_DASHBOARD_METRICS = 50
+# Versions whose snapshots are kept: the one that visitors get, and the one before (`squrl prune`).
+SNAPSHOTS = 2
 QUEUE_BATCH = 10  # messages, the most that SQS gives or takes at once
 # An assumption: EventBridge promises no time for PutEvents. What a stack has is function_duration of its function.
 EVENTS_MS = 30.0
@@ -178,6 +180,7 @@ class Function:
     memory: int
     architecture: str
     traced: bool
+    snapshot: bool
     log_class: str
     log_days: int
 
@@ -195,8 +198,9 @@ class Function:
 
         Until it can take a request, a function has a whole core, whatever its memory:
         https://serverlessland.com/content/service/lambda/guides/effectively-running-java-on-serverless/init-heavy-lifting.
+        With SnapStart that is done once, when a version is published.
         """
-        return operation.init_cpu_ms + operation.first_cpu_ms / self.share
+        return (0 if self.snapshot else operation.init_cpu_ms) + operation.first_cpu_ms / self.share
 
     def gb_seconds(self, milliseconds: float) -> float:
         """Return what Lambda bills for a time: whole milliseconds, begun ones included."""
@@ -340,6 +344,7 @@ def request_lines(name: str, operation: Operation, setup: Setup, traffic: Traffi
         Line("Lambda, requests", "lambda.requests", 1),
         Line("Lambda, time", duration, function.gb_seconds(function.milliseconds(operation))),
         Line("Lambda, cold starts", duration, COLD_SHARE * function.gb_seconds(function.start_milliseconds(operation))),
+        Line("Lambda, restores", "lambda.restored", COLD_SHARE * function.memory / 1024 if function.snapshot else 0),
         Line("DynamoDB, reads", "dynamodb.reads", operation.read_units),
         Line("DynamoDB, writes", "dynamodb.writes", operation.write_units),
         Line("logs of the functions", f"logs.{function.log_class}", log),
@@ -358,7 +363,9 @@ def month_lines(measured: Operations, setup: Setup, traffic: Traffic) -> list[Li
     if setup.encrypts_tables and traffic.month:
         processes = sum(max(1, busy(name, measured[name], setup, traffic)) for name in (CREATE, REDIRECT))
         key_requests = min(processes * MONTH / KEY_SECONDS, traffic.month)
+    cached = sum(function.memory / 1024 for function in setup.functions.values() if function.snapshot)
     return [
+        Line("Lambda, snapshots", "lambda.snapshots", cached * SNAPSHOTS * MONTH),
         Line("table keys, requests", "kms.requests", key_requests),
         Line("clients' key", "kms.keys", setup.own_keys),
         Line("click queue, asked for messages", "sqs.requests", setup.queues * POLLERS * MONTH / POLL_SECONDS),
@@ -530,6 +537,7 @@ def _function(properties: dict[str, Any], groups: Mapping[str, Any]) -> Function
         memory=int(properties["MemorySize"]),
         architecture=properties["Architectures"][0],
         traced=properties["Tracing"] == "Active",
+        snapshot=properties.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions",
         log_class=_log_class(group),
         log_days=int(group.get("RetentionInDays", 0)),
     )

@@ -61,6 +61,7 @@ PARAMETERS = (
     ("GradualDeployment", "true"),
     ("Monitoring", "essential"),
     ("EventBus", "default"),
+    ("SnapStart", "PublishedVersions"),
 )
 MONITORINGS = ("essential", "full")
 
@@ -173,7 +174,7 @@ def every_month(prices: Prices) -> str:
     bills = _idle(prices)
     rows = [[line, *(f"{billed[line]:.2f}" for billed in bills)] for line in bills[0]]
     rows.append(["all", *(f"{sum(billed.values()):.2f}" for billed in bills)])
-    for option in ({"GradualDeployment": "true"}, {"CreateAccess": "anyone"}):
+    for option in ({"GradualDeployment": "true"}, {"CreateAccess": "anyone"}, {"SnapStart": "PublishedVersions"}):
         changed = _idle(prices, **option)
         more = (sum(with_it.values()) - sum(without.values()) for with_it, without in zip(changed, bills, strict=True))
         ((name, value),) = option.items()

@@ -15,7 +15,7 @@ from squrl.late_clicks import Batch, do_later
 from squrl.settings import CountClicksSettings
 
 telemetry.quiet_libraries()
-SETTINGS = CountClicksSettings.from_environment(os.environ)
+SETTINGS = CountClicksSettings(os.environ)
 DYNAMODB = connect("dynamodb")
 
 

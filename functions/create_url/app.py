@@ -27,7 +27,7 @@ from squrl.web.request import DIRECT, Request, host_of
 from squrl.web.response import NO_STORE, Response, link_body
 
 telemetry.quiet_libraries()
-SETTINGS = CreateSettings.from_environment(os.environ)
+SETTINGS = CreateSettings(os.environ)
 DYNAMODB = connect("dynamodb")
 DOMAINS = KnownDomainLists()
 SECRET = KnownSecret()

@@ -24,7 +24,7 @@ from squrl.web.request import DIRECT, Request, of_operator
 from squrl.web.response import Response
 
 telemetry.quiet_libraries()
-WIRING = Wiring(ManageSettings.from_environment(os.environ))
+WIRING = Wiring(ManageSettings(os.environ))
 
 LINKS = {
     "GET /links": links.list_links,

@@ -26,7 +26,7 @@ from squrl.web.request import Request
 from squrl.web.response import NO_STORE, Response
 
 telemetry.quiet_libraries()
-SETTINGS = PagesSettings.from_environment(os.environ)
+SETTINGS = PagesSettings(os.environ)
 DYNAMODB = connect("dynamodb")
 DOMAINS = KnownDomainLists()
 FILES = SiteFiles(SETTINGS)

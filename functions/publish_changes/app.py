@@ -13,7 +13,7 @@ from squrl.settings import PublishChangesSettings
 from squrl.web.response import link_body
 
 telemetry.quiet_libraries()
-SETTINGS = PublishChangesSettings.from_environment(os.environ)
+SETTINGS = PublishChangesSettings(os.environ)
 BASE_URL = next(iter(SETTINGS.origins), None)
 
 

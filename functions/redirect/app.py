@@ -27,7 +27,7 @@ from squrl.web.request import DIRECT, Request
 from squrl.web.response import NO_STORE, Response, location
 
 telemetry.quiet_libraries()
-SETTINGS = RedirectSettings.from_environment(os.environ)
+SETTINGS = RedirectSettings(os.environ)
 DYNAMODB = connect("dynamodb")
 DOMAINS = KnownDomainLists()
 RECENT = RecentLinks()

@@ -1,7 +1,6 @@
 """The functions and their API: what each may do, is told, and writes down."""
 
 import copy
-import dataclasses
 import json
 import re
 from typing import Any
@@ -245,7 +244,7 @@ def test_given_a_function_then_its_environment_is_what_is_read_of_it(template, n
     settings = run(stack, name).settings
 
     others = OTHERS if "TABLE_NAME" in variables else OTHERS - {"AWS_ENDPOINT_URL_DYNAMODB"}
-    assert variables.keys() == {field.name.upper() for field in dataclasses.fields(settings)} | others
+    assert variables.keys() == {name.upper() for name in vars(settings)} | others
 
 
 def test_given_the_environments_then_no_two_functions_share_a_service_name(template):

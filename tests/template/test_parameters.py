@@ -49,6 +49,7 @@ OPTIONS: list[dict[str, str]] = [
     },
     {"Environment": "prod", "TableName": "squrl-urls-prod"},
     {"Monitoring": "essential"},
+    {"SnapStart": "PublishedVersions"},
 ]
 TOLD = {"AlarmEmail": "you@example.com", "MonthlyBudget": "20"}  # what prod wants to know
 # No option, every option, and rows in between such that any two options meet in all four ways: each option is in three
@@ -203,8 +204,8 @@ def test_given_a_value_then_the_template_takes_what_the_function_takes(template,
     functions = stack.of_type("AWS::Lambda::Function")
 
     try:
-        CreateSettings.from_environment(functions["CreateUrlFunction"]["Environment"]["Variables"])
-        RedirectSettings.from_environment(functions["RedirectFunction"]["Environment"]["Variables"])
+        CreateSettings(functions["CreateUrlFunction"]["Environment"]["Variables"])
+        RedirectSettings(functions["RedirectFunction"]["Environment"]["Variables"])
     except SettingsError:
         starts = False
     else:

@@ -247,7 +247,7 @@ def test_given_a_function_when_read_then_only_its_settings_get_the_environment(f
     uses = [use for source in sources for use in re.findall(r".*\b(?:os\.|environ|getenv).*", source)]
 
     (use,) = uses
-    assert re.fullmatch(r"(SETTINGS = |WIRING = Wiring\()\w+Settings\.from_environment\(os\.environ\)\)?", use)
+    assert re.fullmatch(r"(SETTINGS = |WIRING = Wiring\()\w+Settings\(os\.environ\)\)?", use)
 
 
 @pytest.mark.filterwarnings("ignore:A test tried to use socket")  # pytest-socket warns as well as it refuses

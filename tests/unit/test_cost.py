@@ -29,7 +29,7 @@ MANAGED = {"manage_page": PAGE, "manage_change": CHANGE, "manage_destination": C
 SHOWN = dict.fromkeys(cost.PAGES, cost.Operation(6 * SHARE, 1, 0.5, 0, 486, 1, 4096, 300, 200 * SHARE))
 EVERYTHING = {**OPERATIONS, cost.OPEN: CREATE, **MANAGED, **SHOWN}
 MEASURED = {"operations": {name: operation._asdict() for name, operation in EVERYTHING.items()}}
-FUNCTION = cost.Function(1024, "arm64", traced=False, log_class="STANDARD", log_days=0)
+FUNCTION = cost.Function(1024, "arm64", traced=False, snapshot=False, log_class="STANDARD", log_days=0)
 SETUP = cost.Setup(
     functions={"create": FUNCTION, "redirect": FUNCTION, "manage": FUNCTION, "pages": FUNCTION},
     access_log_class="INFREQUENT_ACCESS",
@@ -127,6 +127,28 @@ def test_given_nobody_who_uses_it_when_billed_then_metrics_without_data_are_free
     assert billed["custom metrics"] == billed["table keys, requests"] == 0
     assert billed["alarms"] == pytest.approx(52 * 0.10)
     assert billed["dashboard"] == pytest.approx(3)
+
+
+def test_given_snapshots_when_nobody_uses_the_stack_then_two_versions_of_one_function_are_paid_for():
+    billed, setup = idle(SnapStart="PublishedVersions"), setup_of(SnapStart="PublishedVersions")
+
+    assert [name for name, each in setup.functions.items() if each.snapshot] == ["redirect"]
+    assert billed["Lambda, snapshots"] == pytest.approx(2 * 0.5 * 730 * 3600 * 0.0000015046)
+    assert idle()["Lambda, snapshots"] == 0
+
+
+def test_given_snapshots_when_a_process_is_new_then_it_is_restored_and_not_started(prices):
+    redirect = dataclasses.replace(FUNCTION, snapshot=True)
+    setup = dataclasses.replace(SETUP, functions={**SETUP.functions, "redirect": redirect})
+
+    started, restored = (
+        {line.name: line.quantity for line in cost.request_lines("redirect", REDIRECT, each, cost.QUIET)}
+        for each in (SETUP, setup)
+    )
+
+    assert (started["Lambda, restores"], restored["Lambda, restores"]) == (0, cost.COLD_SHARE)
+    assert started["Lambda, cold starts"] == pytest.approx(cost.COLD_SHARE * 0.5)
+    assert restored["Lambda, cold starts"] == pytest.approx(cost.COLD_SHARE * 0.2)
 
 
 @pytest.mark.parametrize(("metrics", "dollars"), [(50, 0), (51, 3)])

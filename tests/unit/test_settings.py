@@ -1,7 +1,7 @@
 """The functions' settings: typed, complete, checked."""
 
 import re
-from dataclasses import asdict, fields
+from typing import get_type_hints
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ KINDS: tuple[type[Settings], ...] = (
     PublishChangesSettings,
 )
 ENVIRONMENT = {name: value for function in FOLDERS for name, value in variables(function).items()}
-NAMES = sorted({field.name.upper() for kind in KINDS for field in fields(kind)})
+NAMES = sorted({name.upper() for kind in KINDS for name in get_type_hints(kind)})
 TABLES = [name for name in NAMES if name.endswith("TABLE_NAME")]
 FLAGS = ["ALLOW_PRIVATE_DESTINATIONS", "STORE_CREATOR_IP"]
 
@@ -82,17 +82,15 @@ WRONG = {
 
 
 def kinds_with(name):
-    return [kind for kind in KINDS if name.lower() in {field.name for field in fields(kind)}]
+    return [kind for kind in KINDS if name.lower() in get_type_hints(kind)]
 
 
 def test_given_the_templates_variables_when_read_then_each_has_its_type():
     parameters = {"StoreCreatorIp": "true", "BaseUrl": "https://go.example.com", "CreatesPerMinutePerClient": "60"}
 
-    settings = CreateSettings.from_environment(
-        variables("create_url", **parameters, CorsOrigin="https://www.example.com")
-    )
+    settings = CreateSettings(variables("create_url", **parameters, CorsOrigin="https://www.example.com"))
 
-    assert asdict(settings) == {
+    assert vars(settings) == {
         "table_name": ENVIRONMENT["TABLE_NAME"],
         "ephemeral_table_name": ENVIRONMENT["EPHEMERAL_TABLE_NAME"],
         "durable_table_name": ENVIRONMENT["DURABLE_TABLE_NAME"],
@@ -114,12 +112,12 @@ def test_given_a_missing_variable_when_read_then_the_error_names_it(name):
 
     for kind in kinds_with(name):
         with pytest.raises(SettingsError, match=f"^{name} is not set$"):
-            kind.from_environment(environment)
+            kind(environment)
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in RIGHT for value in RIGHT[name]])
 def test_given_a_value_that_can_be_used_when_read_then_it_is_kept(name, value):
-    read = [kind.from_environment(ENVIRONMENT | {name: value}) for kind in kinds_with(name)]
+    read = [kind(ENVIRONMENT | {name: value}) for kind in kinds_with(name)]
 
     assert {getattr(settings, name.lower()) for settings in read} == {value}
 
@@ -127,7 +125,7 @@ def test_given_a_value_that_can_be_used_when_read_then_it_is_kept(name, value):
 @pytest.mark.parametrize("seconds", [0, 3600, 86_400])
 @pytest.mark.parametrize("kind", [RedirectSettings, ManageSettings])
 def test_given_how_long_a_301_is_kept_when_read_then_it_is_up_to_a_day(kind, seconds):
-    assert kind.from_environment(ENVIRONMENT | {"PERMANENT_MAX_AGE": str(seconds)}).permanent_max_age == seconds
+    assert kind(ENVIRONMENT | {"PERMANENT_MAX_AGE": str(seconds)}).permanent_max_age == seconds
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in WRONG for value in WRONG[name]], ids=ascii)
@@ -135,7 +133,7 @@ def test_given_a_value_that_can_not_be_used_when_read_then_the_error_names_it(na
     assert sorted([*WRONG, *FREE]) == NAMES
     for kind in kinds_with(name):
         with pytest.raises(SettingsError, match=f"^{name} must be "):
-            kind.from_environment(ENVIRONMENT | {name: value})
+            kind(ENVIRONMENT | {name: value})
 
 
 @pytest.mark.parametrize(
@@ -153,12 +151,12 @@ def test_given_a_cdn_when_read_then_create_has_to_know_its_address(kind, more, i
     environment = ENVIRONMENT | {"ORIGIN_SECRET": secret} | more
 
     if is_enough:
-        settings = kind.from_environment(environment)
+        settings = kind(environment)
         assert settings.origin_secret == secret
         assert secret not in repr(settings)
     else:
         with pytest.raises(SettingsError, match=r"^BASE_URL must be set where ORIGIN_SECRET is"):
-            kind.from_environment(environment)
+            kind(environment)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +169,7 @@ def test_given_a_cdn_when_read_then_create_has_to_know_its_address(kind, more, i
     ],
 )
 def test_given_base_url_and_domain_when_asked_for_origins_then_it_is_first(base_url, domain_name, origins):
-    settings = CreateSettings.from_environment(ENVIRONMENT | {"BASE_URL": base_url, "DOMAIN_NAME": domain_name})
+    settings = CreateSettings(ENVIRONMENT | {"BASE_URL": base_url, "DOMAIN_NAME": domain_name})
 
     assert settings.origins == origins
 
@@ -179,7 +177,7 @@ def test_given_base_url_and_domain_when_asked_for_origins_then_it_is_first(base_
 @given(st.dictionaries(st.sampled_from(NAMES), st.text(max_size=20)))
 def test_given_any_environment_when_read_then_the_error_says_what_is_wrong(changed):
     try:
-        CreateSettings.from_environment(ENVIRONMENT | changed)
+        CreateSettings(ENVIRONMENT | changed)
     except SettingsError as error:
         said = str(error)
     else:

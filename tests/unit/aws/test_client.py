@@ -1,6 +1,7 @@
 """What is tried again, what is not, and what is said when AWS fails; and how the clients are made."""
 
 import json
+import random
 import threading
 from typing import Any
 
@@ -77,7 +78,7 @@ def test_given_a_failure_that_lasts_when_attempts_are_used_up_then_it_is_said(cl
 
 
 def test_given_attempts_that_fail_when_repeated_then_the_pauses_grow(clock, monkeypatch):
-    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    monkeypatch.setattr(random.SystemRandom, "uniform", lambda _, _least, longest: longest)
 
     call(UNKNOWN[0])
 

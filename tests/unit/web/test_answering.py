@@ -36,10 +36,12 @@ def raising(error: Exception) -> Any:
 
 def settings(origin_secret: str = "", domain_name: str = "") -> ApiSettings:
     return ApiSettings(
-        table_name="squrl-urls-test",
-        durable_table_name="squrl-durable-test",
-        domain_name=domain_name,
-        origin_secret=origin_secret,
+        {
+            "TABLE_NAME": "squrl-urls-test",
+            "DURABLE_TABLE_NAME": "squrl-durable-test",
+            "DOMAIN_NAME": domain_name,
+            "ORIGIN_SECRET": origin_secret,
+        }
     )
 
 

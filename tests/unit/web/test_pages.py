@@ -30,7 +30,7 @@ def settings(**changes: str) -> PageSettings:
         "service_color": "#1f6f54",
         "not_found_url": "",
     }
-    return PageSettings(**given | changes)
+    return PageSettings({name.upper(): value for name, value in (given | changes).items()})
 
 
 def leading_to(original_url: str, **changes):

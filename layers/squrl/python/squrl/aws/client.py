@@ -19,9 +19,8 @@ from botocore.exceptions import (
     HTTPClientError,
 )
 from botocore.exceptions import ConnectionError as BotocoreConnectionError
-from botocore.handlers import add_recursion_detection_header, add_retry_headers
 from botocore.parsers import JSONParser, ResponseParser, ResponseParserError, ResponseParserFactory
-from botocore.session import get_session
+from botocore.session import Session
 
 from squrl.invocation import Invocation
 from squrl.ports import StoreError, Throttled, Unavailable
@@ -45,6 +44,10 @@ _THROTTLED = frozenset(
 )
 # What cancels a transaction for the moment.
 _CONTENTION = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
+
+# Not the module's own numbers: processes that SnapStart makes of one snapshot would draw the same, and all ask again at
+# the same moments. https://docs.aws.amazon.com/lambda/latest/dg/snapstart-uniqueness.html
+_random = random.SystemRandom()
 
 _AS_THEY_COME = frozenset({"S", "N", "BOOL", "SS"})  # types of attributes that botocore doesn't decode
 
@@ -106,14 +109,11 @@ def connect(service: str, url: str | None = None) -> Any:  # noqa: ANN401 (each 
         parameter_validation=False,
     )
     endpoint = "://".join(urlsplit(url)[:2]) if url else None
-    session = get_session()
+    # botocore's own handlers are a hundred and twenty for other services, for documentation and for headers that are
+    # AWS's statistics: a tenth of a start, and a fifteenth of a redirect's processor time.
+    session = Session(include_builtin_handlers=False)
     session.register_component("response_parser_factory", _Parsers())
-    client = session.create_client(service, config=config, endpoint_url=endpoint)
-    # Headers for AWS's statistics on retries, of which there are none, and against functions that start each other
-    # through queues: a fifteenth of a redirect's processor time.
-    client.meta.events.unregister("before-call", add_recursion_detection_header)
-    client.meta.events.unregister("request-created", add_retry_headers)
-    return client
+    return session.create_client(service, config=config, endpoint_url=endpoint)
 
 
 _used_at: WeakKeyDictionary[Any, float] = WeakKeyDictionary()  # when each client was asked last
@@ -203,7 +203,7 @@ class Service:
         may_be_applied = False
         _drop_idle_connections(self._client)
         for repetition in range(attempts):
-            pause = random.uniform(0, BACKOFF * 2 ** (repetition - 1)) if repetition else 0  # noqa: S311 (full jitter)
+            pause = _random.uniform(0, BACKOFF * 2 ** (repetition - 1)) if repetition else 0  # full jitter
             if not self.invocation.has_time_for(pause + longest):
                 break
             if pause:  # even sleeping for no time gives the processor away
