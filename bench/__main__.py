@@ -32,11 +32,11 @@ RESULTS = ROOT / ".local/bench/results.json"
 PAGE = DOCS / "performance.md"
 
 DELAYS = (3, 10)  # milliseconds added to each answer of the database
-WARM_REQUESTS = 200  # in a row: the first ones after another process's turn find the processor's caches cold
+WARM_REQUESTS = 100  # in a row: the first ones after another process's turn find the processor's caches cold
 # That each call takes while calls are counted, so that those side by side overlap: more than a process that has just
 # started computes before its second call, less than the functions' patience.
 OVERLAP_SECONDS = 0.25
-QUICK_RUNS, RUNS = 3, 11  # of starts and batches
+QUICK_RUNS, RUNS = 3, 9  # of starts and batches
 RESTORED = "restored"  # a redirect's process, as SnapStart makes it
 QUIET_SECONDS = 61  # after which what a process remembers for a minute is old
 
@@ -145,6 +145,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     counted = {name: kinds[name] for name in CALLS}
     subjects = {"redirect": direct["redirect"], "create": direct["create_new"], "unlimited create": unlimited}
     subjects |= {"manage": direct["manage_page"], "pages": direct["pages_home"]}
+    subjects |= {"sampled": own.operations(aws.url, database=endpoint, sampled=True)["redirect"]}
     if other:
         others = Checkout(other.resolve(), endpoint, "other-")
         counted |= {f"other {name}": others.operations(aws.url)[name] for name in ("redirect", "create_new")}
@@ -154,28 +155,28 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     quiet, quiet_from = {name: _asked(running, each) for name, each in counted.items()}, time.monotonic()
     _say(f"{runs} starts of each ...")
     restored = direct["redirect"]._replace(function=dataclasses.replace(direct["redirect"].function, snapshot=True))
-    startable = {name: each for name, each in subjects.items() if "bare" not in name}
+    startable = {name: each for name, each in subjects.items() if "bare" not in name and "sampled" not in name}
     started = starts(startable | {RESTORED: restored}, runs)
     _say(f"{runs} batches of warm requests ...")
     warmed = warm(subjects, runs, WARM_REQUESTS)
     usual = [*_usual_rows(started, warmed, own)]
     _say(f"with {' and '.join(map(str, DELAYS))} ms added to the database ...")
     delayed = {"redirect": requests["redirect"], "create": requests["create_new"], **comparisons(own, aws.url)}
-    usual += _delay_rows(aws, delayed, runs)
+    usual += _delay_rows(aws, delayed, QUICK_RUNS)
     _say("the worst input ...")
     worst, seconds = costliest(direct["create_new"], direct["create_new"].event())
     what = "the worst that create refuses, CPU, against a new link"
     usual.append(_ratio(what, seconds * 1000, warmed["create"].cpu * 1000, f"ms: {worst}", (2, None)))
     _say("latency ...")
-    latency = [*_latency_rows(aws, requests, 100 if quick else 1000)]
+    latency = [*_latency_rows(aws, requests, 100 if quick else 500)]
     _say("kinds of requests, and options ...")
-    counting = functools.partial(operations.measure, aws=aws, started=started, warmed=warmed, batches=min(runs, 5))
+    counting = functools.partial(operations.measure, aws=aws, started=started, warmed=warmed, batches=QUICK_RUNS)
     names = ("redirect", "redirect_missed", "create_new", "create_reused", *cost.MANAGING, *cost.PAGES)
     taken = counting({name: requests[name] for name in names} | {cost.OPEN: unlimited})
     offered = operations.options_table(operations.options(own, endpoint, aws.url), taken, counting)
     setup, prices = cost.Setup.read(Stack()), cost.Prices()
     _say("growth ...")
-    grown = growth.measure(own, endpoint, requests, (1_000,) if quick else (1_000, 10_000, 100_000))
+    grown = growth.measure(own, endpoint, requests, (1_000,) if quick else (1_000, 10_000, 30_000))
     _say("calls to the database ...")
     time.sleep(max(0.0, quiet_from + QUIET_SECONDS - time.monotonic()))
     calls = _calls(aws, counted, quiet, own.links_table)
@@ -238,6 +239,8 @@ def _usual_rows(started: Mapping[str, Start], warmed: Mapping[str, Warm], own: C
 
     for name in ("redirect", "create"):
         yield from _pair(name, f"usual {name}", started, warmed)
+    what = "redirect, CPU, where X-Ray samples both"
+    yield _ratio(what, cpu("sampled"), cpu("usual sampled"), "ms", (0.45, None))
     what = "redirect, from SnapStart's restore to the first answer, against its own start"
     yield _ratio(what, started[RESTORED].time * 1000, started["redirect"].time * 1000, "ms")
     function = cost.Setup.read(Stack()).functions["redirect"]
@@ -252,7 +255,7 @@ def _usual_rows(started: Mapping[str, Start], warmed: Mapping[str, Warm], own: C
 
 def _delay_rows(aws: Watched, subjects: Subjects, batches: int) -> Iterator[Row]:
     """Compare warm requests while every answer of the database comes later."""
-    chosen = {name: each for name, each in subjects.items() if "bare" not in name}
+    chosen = {name: each for name, each in subjects.items() if "bare" not in name and "sampled" not in name}
     for delay in DELAYS:
         aws.delay = delay / 1000
         found = warm(chosen, batches, 20)

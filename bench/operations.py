@@ -12,6 +12,7 @@ from bench.report import table
 from bench.subjects import DENIED, LIMITED, UNLIMITED, Checkout
 from local.template import Stack
 
+WARM_REQUESTS = 60  # in a row
 REQUESTS = 20  # of each kind: what is counted doesn't depend on time, nor on the first one's cold start
 
 # What API Gateway adds to an answer, and what every answer ends with.
@@ -27,7 +28,7 @@ def measure(
     subjects: Subjects, *, aws: Watched, started: Mapping[str, Start], warmed: Mapping[str, Warm], batches: int
 ) -> dict[str, cost.Operation]:
     """Return what one warm request of each kind takes; their names begin with the function's, as in `started`."""
-    cpu = warm(subjects, batches, 100)
+    cpu = warm(subjects, batches, WARM_REQUESTS)
     aws.asks_capacity = True
     found = {}
     for name, subject in subjects.items():

@@ -1,5 +1,6 @@
 """What is measured: squrl as a checkout has built it, and what it is compared with."""
 
+import dataclasses
 import hashlib
 import json
 import string
@@ -243,8 +244,10 @@ def comparisons(own: Checkout, database: str) -> Subjects:
     def create() -> Any:  # noqa: ANN401
         return shorten(request, f"{EXAMPLE}{uuid.uuid4()}")
 
+    redirect = Function(usual / "Redirect", "app.lambda_handler", layers, environment)
     return {
-        "usual redirect": Subject(Function(usual / "Redirect", "app.lambda_handler", layers, environment), follow, 301),
+        "usual redirect": Subject(redirect, follow, 301),
+        "usual sampled": Subject(dataclasses.replace(redirect, sampled=True), follow, 301),
         "usual create": Subject(Function(usual / "Create", "app.lambda_handler", layers, environment), create, 201),
         "bare update": Subject(Function(bare, "app.update", layers, environment), follow, 204),
         "bare query and put": Subject(

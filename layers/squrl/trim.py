@@ -37,6 +37,9 @@ UNUSED = (
     "**/__pycache__",
 )
 
+# What does nothing without something that the layer doesn't have, and loads a lot. HTTP/2 would need `h2`.
+EMPTIED = ("urllib3/http2/__init__.py",)
+
 
 def trim(layer: Path) -> None:
     """Remove what no function uses."""
@@ -46,6 +49,8 @@ def trim(layer: Path) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+    for name in EMPTIED:
+        (layer / name).write_text("")
     data = layer / "botocore" / "data"
     for service in [*data.iterdir(), *(layer / "boto3" / "data").iterdir()]:
         if service.is_dir() and service.name not in SERVICES:

@@ -10,12 +10,12 @@ from urllib.parse import quote, unquote_to_bytes
 
 MAX_ENTRY = 512  # bytes of an entry
 
-_PARTS = re.compile(r"[A-Za-z]+://([^/?#\\]*)([^?#]*)")  # the authority, and the path
-_NO_PATH = re.compile(r"[\s?#\\]|[^\x20-\ud7ff\ue000-\U0010ffff]")  # what an entry's path can't have
+_PARTS = r"[A-Za-z]+://([^/?#\\]*)([^?#]*)"  # the authority, and the path
+_NO_PATH = r"[\s?#\\]|[^\x20-\ud7ff\ue000-\U0010ffff]"  # what an entry's path can't have
 _IN_PATHS = "!$&'()*+,;=:@"  # what a path may have unencoded, https://www.rfc-editor.org/rfc/rfc3986#section-3.3
-_NETWORK = re.compile(r"[0-9]{1,3}")  # behind an address: it is meant as 203.0.113.0/24
-_ENDS_IN_NUMBER = re.compile(r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$")  # browsers read that as an IPv4 address
-_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
+_NETWORK = r"[0-9]{1,3}"  # behind an address: it is meant as 203.0.113.0/24
+_ENDS_IN_NUMBER = r"(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)$"  # browsers read that as an IPv4 address
+_NAME = r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*"
 
 
 class DomainLists(NamedTuple):
@@ -56,7 +56,7 @@ class DomainLists(NamedTuple):
         """
         if not (self.denied or self.allowed):
             return True
-        parts = _PARTS.match(destination)
+        parts = re.match(_PARTS, destination)
         host, path = (_host(parts[1]), parts[2]) if parts else ("", "")
         labels = host.split(".")
         names = {".".join(labels[start:]) for start in range(len(labels))}
@@ -76,8 +76,8 @@ def read_entry(text: str) -> str:
     name, _, path = text.partition("/")
     host = _canonical(name)
     is_address = host in (_ipv4(host, otherwise=""), _ipv6(host, otherwise=""))
-    is_host = is_address or (_NAME.fullmatch(host) and not _ENDS_IN_NUMBER.search(host))
-    if host == "" or not is_host or _NO_PATH.search(path) or (is_address and _NETWORK.fullmatch(path)):
+    is_host = is_address or (re.fullmatch(_NAME, host) and not re.search(_ENDS_IN_NUMBER, host))
+    if host == "" or not is_host or re.search(_NO_PATH, path) or (is_address and re.fullmatch(_NETWORK, path)):
         raise ValueError("neither a host name nor an IP address, perhaps with the start of a path")
     entry = f"{host}{_requested(path)}".rstrip("/")
     if len(entry) > MAX_ENTRY:
@@ -158,7 +158,7 @@ def _canonical(name: str) -> str:
     name = unicodedata.normalize("NFKC", name).lower().rstrip(".")
     if ":" in name:
         return _ipv6(name.removeprefix("[").removesuffix("]"), otherwise=name)
-    if _ENDS_IN_NUMBER.search(name):
+    if re.search(_ENDS_IN_NUMBER, name):
         return _ipv4(name, otherwise=name)
     labels = name.split(".")
     return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)

@@ -13,7 +13,7 @@ ID_LENGTH = 8
 SECRET_LENGTH = 43  # base62: 256 bits
 OWNER_PATTERN = "^[a-z0-9-]{1,32}$"
 
-_TOKEN = re.compile(rf"sq_([A-Za-z0-9]{{{ID_LENGTH}}})_([A-Za-z0-9]{{{SECRET_LENGTH}}})")
+_TOKEN = rf"sq_([A-Za-z0-9]{{{ID_LENGTH}}})_([A-Za-z0-9]{{{SECRET_LENGTH}}})"
 
 
 class Role(IntEnum):
@@ -95,7 +95,7 @@ def is_id(text: str) -> bool:
 
 def read(text: str) -> tuple[str, str] | None:
     """Return a key's id and its secret; ``None`` for what can't be a key."""
-    parts = _TOKEN.fullmatch(text)
+    parts = re.fullmatch(_TOKEN, text)
     return (parts[1], parts[2]) if parts else None
 
 

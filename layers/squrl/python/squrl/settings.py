@@ -4,17 +4,17 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}")  # DynamoDB's naming rules
-_QUEUE_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]+)?")
-_BUS_NAME = re.compile(r"[A-Za-z0-9._-]{1,256}")
-_KEY_ID = re.compile(r"[A-Za-z0-9-]*")
-_DOMAIN_NAME = re.compile(r"[a-z0-9.-]*")
+_TABLE_NAME = r"[A-Za-z0-9_.-]{3,255}"  # DynamoDB's naming rules
+_QUEUE_URL = r"(https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?/[A-Za-z0-9_/.-]+)?"
+_BUS_NAME = r"[A-Za-z0-9._-]{1,256}"
+_KEY_ID = r"[A-Za-z0-9-]*"
+_DOMAIN_NAME = r"[a-z0-9.-]*"
 MAX_AGE = 86_400  # seconds: what a browser keeps longer than a day, nobody can take back
 ACCESS = ("key", "anyone")  # who may create
-_BASE_URL = re.compile(r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?")
-_PAGE_URL = re.compile(r"(https?://[!-~]+)?")
-_CONTACT = re.compile(r"((mailto:|https://)[!-~]+)?")
-_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
+_BASE_URL = r"(https?://[a-z0-9.-]+(:[0-9]{1,5})?)?"
+_PAGE_URL = r"(https?://[!-~]+)?"
+_CONTACT = r"((mailto:|https://)[!-~]+)?"
+_COLOR = r"#[0-9A-Fa-f]{6}"
 
 
 class SettingsError(ValueError):
@@ -44,7 +44,7 @@ class Settings:
 
     def _check(self) -> None:
         for name, value in vars(self).items():
-            if name.endswith("table_name") and not _TABLE_NAME.fullmatch(value):
+            if name.endswith("table_name") and not re.fullmatch(_TABLE_NAME, value):
                 raise SettingsError(f"{name.upper()} must be a DynamoDB table's name")
 
 
@@ -73,7 +73,7 @@ class DomainSettings(Settings):
 
     def _check(self) -> None:
         super()._check()
-        if not _DOMAIN_NAME.fullmatch(self.domain_name):
+        if not re.fullmatch(_DOMAIN_NAME, self.domain_name):
             raise SettingsError("DOMAIN_NAME must be empty, or a host")
 
 
@@ -91,7 +91,7 @@ class AddressSettings(DomainSettings):
 
     def _check(self) -> None:
         super()._check()
-        if not _BASE_URL.fullmatch(self.base_url):
+        if not re.fullmatch(_BASE_URL, self.base_url):
             raise SettingsError("BASE_URL must be empty, or http:// or https:// and a host")
 
     @property
@@ -167,9 +167,9 @@ class PageSettings(ApiSettings):
 
     def _check(self) -> None:
         super()._check()
-        if not _COLOR.fullmatch(self.service_color):
+        if not re.fullmatch(_COLOR, self.service_color):
             raise SettingsError("SERVICE_COLOR must be a # and six hexadecimal digits")
-        if not _PAGE_URL.fullmatch(self.not_found_url):
+        if not re.fullmatch(_PAGE_URL, self.not_found_url):
             raise SettingsError("NOT_FOUND_URL must be empty, or a URL of http or https")
 
 
@@ -186,7 +186,7 @@ class RedirectSettings(LinkSettings, PageSettings):
 
     def _check(self) -> None:
         super()._check()
-        if not _QUEUE_URL.fullmatch(self.click_queue_url):
+        if not re.fullmatch(_QUEUE_URL, self.click_queue_url):
             raise SettingsError("CLICK_QUEUE_URL must be empty, or a queue's URL")
 
 
@@ -220,9 +220,9 @@ class PagesSettings(ShortUrlSettings, PageSettings):
         super()._check()
         if self.create_access not in ACCESS:
             raise SettingsError("CREATE_ACCESS must be key or anyone")
-        if not _PAGE_URL.fullmatch(self.home_url):
+        if not re.fullmatch(_PAGE_URL, self.home_url):
             raise SettingsError("HOME_URL must be empty, or a URL of http or https")
-        if not _CONTACT.fullmatch(self.security_contact):
+        if not re.fullmatch(_CONTACT, self.security_contact):
             raise SettingsError("SECURITY_CONTACT must be empty, or start with mailto: or https://")
 
 
@@ -272,7 +272,7 @@ class CreateSettings(MakerSettings):
         super()._check()
         if self.create_access not in ACCESS:
             raise SettingsError("CREATE_ACCESS must be key or anyone")
-        if not _KEY_ID.fullmatch(self.client_key_id):
+        if not re.fullmatch(_KEY_ID, self.client_key_id):
             raise SettingsError("CLIENT_KEY_ID must be empty, or a KMS key's id")
 
 
@@ -289,7 +289,7 @@ class PublishChangesSettings(AddressSettings):
 
     def _check(self) -> None:
         super()._check()
-        if not _BUS_NAME.fullmatch(self.event_bus):
+        if not re.fullmatch(_BUS_NAME, self.event_bus):
             raise SettingsError("EVENT_BUS must be a bus's name")
 
 

@@ -42,7 +42,7 @@ _IS_RELINQUISHED = "#status = :deleted AND attribute_not_exists(locked)"
 # with a slow clock from shortening anybody's link.
 _IS_RENEWABLE = "#status = :active AND expires_at > :now AND expires_at < :new"
 _ABSENT = ({"N": "None"}, {"S": None}, {"SS": None}, {"BOOL": None})
-_VALUE = re.compile(r":\w+")
+_VALUE = r":\w+"
 _STATUS = {"#status": "status"}  # a reserved word of DynamoDB's, as `owner` is
 _OWNER = {"#owner": "owner"}
 _ERASED = {"original_url", "title", "tags", "creator_ip"}  # with a deletion
@@ -207,7 +207,7 @@ class LinksTable:
             values = _at(now) | _of(kind) | {":deleted": {"S": DELETED}}
             condition |= {
                 "ExpressionAttributeNames": _STATUS | _OWNER,
-                "ExpressionAttributeValues": {name: values[name] for name in _VALUE.findall(" OR ".join(free))},
+                "ExpressionAttributeValues": {name: values[name] for name in re.findall(_VALUE, " OR ".join(free))},
             }
         try:
             item = to_item(link) | _MARKED

@@ -22,10 +22,10 @@ _OTHER_KINDS = ("requestContext", "headers", "httpMethod", "version", "Records")
 MAX_BODY = 32 * 1024  # bytes
 # What stands behind a code that was copied from a text, and that no code can have. Read backwards: a search would begin
 # anew at each of many brackets.
-_BEHIND_CODE = re.compile(r"[/\s.,;:!?)\]}>'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a]*")
+_BEHIND_CODE = r"[/\s.,;:!?)\]}>'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a]*"
 _PREVIEW = "+"
-_QUALITY = re.compile(r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*")
-_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_QUALITY = r"\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*"
+_HOST = r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?"
 
 
 class UnknownEventError(ValueError):
@@ -97,7 +97,7 @@ class Request:
             return []
         scheme = "http" if self._headers.get("x-forwarded-proto") == "http" else "https"
         hosts = self._headers.get("host"), self._domain_name  # domainName lacks the port
-        return [f"{scheme}://{host}" for host in hosts if isinstance(host, str) and _HOST.fullmatch(host)]
+        return [f"{scheme}://{host}" for host in hosts if isinstance(host, str) and re.fullmatch(_HOST, host)]
 
     def path_parameter(self, name: str) -> str:
         """Return a part of the path as the API decoded it; empty if it isn't there."""
@@ -184,7 +184,7 @@ class Request:
         code = _mapping(self._event.get("pathParameters")).get("short_code")
         path = self._event.get("rawPath")  # of the route $default, which takes what has a slash behind it
         text = code if isinstance(code, str) else path.removeprefix("/") if isinstance(path, str) else ""
-        behind = _BEHIND_CODE.match(text[::-1])
+        behind = re.match(_BEHIND_CODE, text[::-1])
         return text[: len(text) - behind.end()] if behind else text
 
     def require_same_site(self, origins: Collection[str], cors_origin: str) -> None:
@@ -284,7 +284,7 @@ def host_of(origin: str) -> str:
 def _media_range(text: str) -> tuple[str, float]:
     """Return what an ``Accept`` header's part names, and how much it is wanted."""
     name, *parameters = text.split(";")
-    qualities = [float(found[1]) for found in map(_QUALITY.fullmatch, parameters) if found]
+    qualities = [float(found[1]) for each in parameters if (found := re.fullmatch(_QUALITY, each))]
     return name.strip(), next(iter(qualities), 1.0)
 
 
