@@ -86,6 +86,7 @@ deploy: needs-environment build ## Build and deploy: make deploy ENV=dev|staging
 	$(if $(filter no,$(GRADUAL)),sed 's/GradualDeployment=true/GradualDeployment=false/' samconfig.toml >.aws-sam/at-once.toml)
 	$(bin)/sam deploy --config-env $(ENV) $(if $(filter no,$(CONFIRM)),--no-confirm-changeset) \
 		$(if $(filter no,$(GRADUAL)),--config-file "$(CURDIR)/.aws-sam/at-once.toml")
+	$(bin)/squrl prune --stack $(stack)
 
 smoke: .venv/installed environment ## Try what was deployed, and leave nothing behind: make smoke ENV=dev (without ENV: `make start`'s).
 	$(bin)/squrl smoke $(if $(ENV),--stack $(stack),--local --url http://127.0.0.1:$(PORT))

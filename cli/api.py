@@ -248,6 +248,13 @@ class StackApi(Api):
             found = self._cloudformation.describe_stack_resource(StackName=self._stack, LogicalResourceId=logical_id)
         return str(found["StackResourceDetail"]["PhysicalResourceId"])
 
+    def functions(self) -> list[str]:
+        """Return the names of the stack's functions."""
+        with self._looking_for_it():
+            pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self._stack)
+            resources = [each for page in pages for each in page["StackResourceSummaries"]]
+        return [str(e["PhysicalResourceId"]) for e in resources if e["ResourceType"] == "AWS::Lambda::Function"]
+
     def send(self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str]) -> Answer:
         """Ask once."""
         result = self.invoke(self._function, _event(method, path, body, query))

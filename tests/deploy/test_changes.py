@@ -2,9 +2,13 @@
 
 import json
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from tests.deploy.conftest import STACK
 from tests.support.events import LINKS, load
 
 FUNCTIONS = [f"squrl-{name}-dev" for name in ("create-url", "manage-links", "redirect", "pages", "count-clicks")]
@@ -102,6 +106,28 @@ def test_given_a_stack_when_it_is_deployed_again_without_a_change_then_nothing_h
     assert again.returncode == 0, again.stdout
     assert "is up to date" in again.stdout
     assert [function["Version"] for function in live()] == ["1"] * len(FUNCTIONS)
+
+
+def test_given_a_stack_when_it_was_deployed_often_then_the_last_two_versions_stay(deploy, client, environment, stack):
+    for each in ("PublishedVersions", "None", "PublishedVersions"):
+        changed = deploy(SnapStart=each)
+        assert changed.returncode == 0, changed.stdout
+
+    pruned = subprocess.run(
+        [Path(sys.executable).with_name("squrl"), "prune", "--stack", STACK],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    def versions(function):
+        listed = client("lambda").list_versions_by_function(FunctionName=function)["Versions"]
+        return [each["Version"] for each in listed]
+
+    assert pruned.stderr == "Deleted: 2 old versions.\n"
+    assert versions("squrl-redirect-dev") == ["$LATEST", "3", "4"]
+    assert versions("squrl-pages-dev") == ["$LATEST", "1"]
 
 
 def test_given_a_stack_when_it_gets_a_domain_of_its_own_then_it_answers_there(deploy, invoke, client, stack):
