@@ -351,7 +351,7 @@ def test_given_prod_when_deployed_at_once_then_that_alone_differs(tmp_path):
     command = ["make", "--dry-run", "deploy", "ENV=prod", "GRADUAL=no", "--assume-old=build"]
     alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # not below `make test`
     printed = subprocess.check_output(command, cwd=tmp_path, env=alone, text=True, timeout=30).replace("\\\n", "")
-    write, deploy = printed.strip().splitlines()[-2:]
+    write, deploy, prune = printed.strip().splitlines()[-3:]
 
     subprocess.run(write, shell=True, cwd=tmp_path, check=True, timeout=30)  # noqa: S602 (the Makefile's own line)
 
@@ -366,3 +366,4 @@ def test_given_prod_when_deployed_at_once_then_that_alone_differs(tmp_path):
         == (ROOT / "samconfig.toml").read_text()
     )
     assert shlex.split(deploy)[1:] == ["deploy", "--config-env", "prod", "--config-file", str(file)]
+    assert shlex.split(prune)[1:] == ["prune", "--stack", "squrl-prod"]
