@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from typing import Any
 
@@ -348,6 +349,7 @@ def test_given_prod_when_deployed_at_once_then_that_alone_differs(tmp_path):
     for name in ("Makefile", "samconfig.toml"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / ".aws-sam").mkdir()
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     command = ["make", "--dry-run", "deploy", "ENV=prod", "GRADUAL=no", "--assume-old=build"]
     alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # not below `make test`
     printed = subprocess.check_output(command, cwd=tmp_path, env=alone, text=True, timeout=30).replace("\\\n", "")
