@@ -186,7 +186,7 @@ def prune(api: Api) -> None:
         raise UsageError("Only a deployed stack has versions: say --stack NAME")
     from botocore.exceptions import ClientError  # noqa: PLC0415 - a fifth of a second
 
-    client = api.session.client("lambda")
+    client: Any = api.session.client("lambda")
     deleted = 0
 
     def listed(operation: str, function: str, what: str) -> list[Any]:
