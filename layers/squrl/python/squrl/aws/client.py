@@ -109,8 +109,8 @@ def connect(service: str, url: str | None = None) -> Any:  # noqa: ANN401 (each 
         parameter_validation=False,
     )
     endpoint = "://".join(urlsplit(url)[:2]) if url else None
-    # botocore's own handlers are a hundred and twenty for other services, for documentation and for headers that are
-    # AWS's statistics: a tenth of a start, and a fifteenth of a redirect's processor time.
+    # botocore's own handlers, a hundred and twenty, are for other services, for documentation and for AWS's statistics:
+    # a sixteenth of a start, and a part of each call.
     session = Session(include_builtin_handlers=False)
     session.register_component("response_parser_factory", _Parsers())
     return session.create_client(service, config=config, endpoint_url=endpoint)
