@@ -174,7 +174,7 @@ def measure(endpoint: str, aws: Watched, other: Path | None, running: ExitStack,
     names = ("redirect", "redirect_missed", "create_new", "create_reused", *cost.MANAGING, *cost.PAGES)
     taken = counting({name: requests[name] for name in names} | {cost.OPEN: unlimited})
     for name, kind in (("redirect", "redirect"), ("create_new", "create"), (cost.OPEN, "unlimited create")):
-        taken[name] = taken[name]._replace(cpu_ms=warmed[kind].cpu * 1000)  # of more batches
+        taken[name] = taken[name]._replace(cpu_ms=warmed[kind].least_cpu * 1000)  # of more batches
     offered = operations.options_table(operations.options(own, endpoint, aws.url), taken, counting)
     setup, prices = cost.Setup.read(Stack()), cost.Prices()
     _say("growth ...")

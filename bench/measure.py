@@ -59,12 +59,15 @@ class Warm(NamedTuple):
         Most memory so far.
     log_bytes : float
         What a request logs.
+    least_cpu : float
+        As `cpu`, of the batch that took least: what else runs on a shared machine only adds to it.
     """
 
     cpu: float
     time: float
     peak_bytes: int
     log_bytes: float
+    least_cpu: float = 0
 
 
 class Start(NamedTuple):
@@ -76,11 +79,15 @@ class Start(NamedTuple):
         Seconds, and the processor's seconds, to the first answer.
     init_cpu : float
         The processor's seconds until it asked for its first event: what Lambda calls the Init phase.
+    least_cpu, least_init_cpu : float
+        As `cpu` and `init_cpu`, of the process that took least.
     """
 
     time: float
     cpu: float
     init_cpu: float
+    least_cpu: float = 0
+    least_init_cpu: float = 0
 
 
 @contextlib.contextmanager
@@ -101,7 +108,13 @@ def starts(subjects: Subjects, runs: int) -> dict[str, Start]:
                 subject.ask(started)
                 took = time.perf_counter() - started.started
                 found[name].append(Start(took, started.usage().cpu, started.init_cpu))
-    return {name: Start(*map(statistics.median, zip(*values, strict=True))) for name, values in found.items()}
+    return {name: _of_starts(values) for name, values in found.items()}
+
+
+def _of_starts(values: list[Start]) -> Start:
+    least = min(values, key=lambda each: each.cpu)
+    medians = Start(*map(statistics.median, zip(*values, strict=True)))
+    return medians._replace(least_cpu=least.cpu, least_init_cpu=least.init_cpu)
 
 
 def warm(subjects: Subjects, batches: int, requests: int) -> dict[str, Warm]:
@@ -118,4 +131,9 @@ def warm(subjects: Subjects, batches: int, requests: int) -> dict[str, Warm]:
                 after = processes[name].usage()
                 cpu, logged = after.cpu - before.cpu, after.log_bytes - before.log_bytes
                 found[name].append(Warm(cpu / count, seconds / count, after.peak_bytes, logged / count))
-    return {name: Warm(*map(statistics.median, zip(*values[1:], strict=True))) for name, values in found.items()}
+    return {
+        name: Warm(*map(statistics.median, zip(*values[1:], strict=True)))._replace(
+            least_cpu=min(each.cpu for each in values[1:])
+        )
+        for name, values in found.items()
+    }

@@ -27,7 +27,11 @@ GATEWAY_HEADERS = {
 def measure(
     subjects: Subjects, *, aws: Watched, started: Mapping[str, Start], warmed: Mapping[str, Warm], batches: int
 ) -> dict[str, cost.Operation]:
-    """Return what one warm request of each kind takes; their names begin with the function's, as in `started`."""
+    """Return what one warm request of each kind takes; their names begin with the function's, as in `started`.
+
+    Processor time is that of the batch, and of the process, that took least: dollars follow from it alone, and not from
+    how it compares with something that was measured at the same time.
+    """
     cpu = warm(subjects, batches, WARM_REQUESTS)
     aws.asks_capacity = True
     found = {}
@@ -43,15 +47,15 @@ def measure(
             after = running.usage()
         kind = name.partition("_")[0]
         found[name] = cost.Operation(
-            cpu_ms=cpu[name].cpu * 1000,
+            cpu_ms=cpu[name].least_cpu * 1000,
             round_trips=aws.in_a_row / requests,
             read_units=aws.read_units / requests,
             write_units=aws.write_units / requests,
             log_bytes=(after.log_bytes - before.log_bytes) / requests,
             log_events=(after.log_lines - before.log_lines) / requests,
             sent_bytes=_sent_bytes(answer),
-            init_cpu_ms=started[kind].init_cpu * 1000,
-            first_cpu_ms=(started[kind].cpu - started[kind].init_cpu) * 1000,
+            init_cpu_ms=started[kind].least_init_cpu * 1000,
+            first_cpu_ms=(started[kind].least_cpu - started[kind].least_init_cpu) * 1000,
             peak_bytes=max(cpu[name].peak_bytes, warmed[kind].peak_bytes),
             local_ms=cpu[name].time * 1000,
         )
