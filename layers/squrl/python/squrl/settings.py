@@ -24,7 +24,7 @@ class SettingsError(ValueError):
 class Settings:
     """What a function needs. Each field is the environment variable of the same name in upper case.
 
-    They are no dataclasses: to make fifteen takes a tenth of a start.
+    They are no dataclasses: to make fifteen takes a fifteenth of a start.
 
     Parameters
     ----------
